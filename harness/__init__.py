@@ -1,0 +1,15 @@
+"""dms-harness: is this model build still fast, small, cool and accurate enough on this device?
+
+The data flow, read downwards (each module imports only what stands above it):
+
+1. a *profile* (devices/*.toml) says what the device is, which engines it has and what it promises;
+2. a *model card* (suites/models/*/model.toml) says what goes in, what comes out and which files exist;
+3. both together give *cases*: device x model x variant x runtime;
+4. *dispatch* sends one case as a Job to a fresh worker process through a transport;
+5. the *agent* reads the Job on the device, *measure* and *pipeline* push frames through the engine
+   and give back a raw Run: nanoseconds, bytes, predictions, facts;
+6. *metrics* turns one Run into one number each, *verdict* holds the numbers against the budgets;
+7. *plugin* makes one test of each question, *report* says the answers.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,22 @@
+"""PLANS: how long a session measures."""
+
+from __future__ import annotations
+
+from harness.case import Plan
+from harness.errors import ConfigError, unknown
+
+PLANS = {
+    "smoke": Plan(
+        name="smoke", frames=40, warmup_window=10, warmup_cap_frames=20, distinct_frames=4,
+        accuracy_frames=100, judges_speed=False, deadline_s=60.0,
+    ),
+    "standard": Plan(name="standard", frames=660),
+    "soak": Plan(name="soak", frames=660, minimum_s=600.0, deadline_s=1200.0),
+}  # fmt: skip
+
+
+def plan_named(name: str) -> Plan:
+    """The plan; ConfigError for an unknown name."""
+    if name not in PLANS:
+        raise ConfigError(unknown("plan", name, PLANS), where="--plan")
+    return PLANS[name]

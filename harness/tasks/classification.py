@@ -1,0 +1,57 @@
+"""Classification: one of several classes for the whole picture; judged by accuracy."""
+
+from __future__ import annotations
+
+from typing import Dict, Sequence
+
+import numpy as np
+
+from harness.case import Array, InputSpec
+from harness.tasks import Geometry, Score
+from harness.tasks.decoders import softmax as softmax_of
+from harness.tasks.options import class_names, flag, text
+from harness.tasks.outputs import flat_row
+from harness.tasks.scoring import checked_classes, checked_truths, share_score
+
+
+class Classification:
+    """Scores [1, classes], the largest wins.
+
+    classes: names in the order of the output. softmax: turn logits into probabilities. output: its name.
+    """
+
+    def __init__(
+        self, *, input: InputSpec, classes: Sequence[str], softmax: bool = False, output: str = "scores"
+    ) -> None:
+        self.classes = class_names(classes)
+        self._softmax = flag("softmax", softmax)
+        self._output = text("output", output)
+
+    def post(self, outputs: Dict[str, Array], geometry: Geometry) -> Array:
+        """float32 [1, classes]; EngineError for an output that is missing or has another size."""
+        scores = flat_row(outputs, self._output, len(self.classes))
+        if not self._softmax:
+            return scores
+        with np.errstate(invalid="ignore"):
+            return softmax_of(scores)
+
+    def score(self, predictions: Sequence[Array], truths: Sequence[Array]) -> Score:
+        """Accuracy in per cent; a prediction with NaN is wrong. trivial: the most frequent class in every frame.
+
+        extras: recall of each class that occurs, their mean (balanced accuracy), and the frames with NaN.
+        """
+        checked_truths(predictions, truths, (1, 1))
+        checked_classes(truths, self.classes)
+        wanted = np.array([int(one[0, 0]) for one in truths])
+        scores = np.array([np.asarray(one).reshape(-1) for one in predictions])
+        broken = np.isnan(scores).any(axis=1)
+        right = (scores.argmax(axis=1) == wanted) & ~broken
+        counts = np.bincount(wanted, minlength=len(self.classes))
+        recalls = {
+            f"recall_{name}_percent": 100 * float(right[wanted == index].mean())
+            for index, name in enumerate(self.classes)
+            if counts[index]
+        }
+        balanced = float(np.mean(list(recalls.values())))
+        extras = {**recalls, "balanced_accuracy_percent": balanced, "invalid_frames": float(broken.sum())}
+        return share_score("accuracy", right, counts.max() / len(wanted), extras)

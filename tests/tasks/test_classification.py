@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from harness.errors import DatasetError, EngineError
+
+
+def rows(*values):
+    return [np.float32([value]) for value in values]
+
+
+@pytest.fixture
+def eyes(opened):
+    return opened("classification", classes=["open", "closed"])
+
+
+@pytest.mark.parametrize("shape", [(2,), (1, 2), (1, 2, 1, 1), (1, 1, 1, 2)])
+def test_axes_of_length_one_mean_nothing(shape, eyes, unit):
+    assert eyes.post({"scores": np.reshape([0.25, 0.75], shape)}, unit).tolist() == [[0.25, 0.75]]
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3), (2, 2), (1, 0)])
+def test_another_number_of_scores_is_refused(shape, eyes, unit):
+    with pytest.raises(EngineError, match=r"wanted \[1, 2\]"):
+        eyes.post({"scores": np.zeros(shape)}, unit)
+
+
+def test_softmax_makes_probabilities(opened, unit):
+    task = opened("classification", classes=["a", "b"], softmax=True)
+    assert task.post({"scores": np.float32([[0, np.log(3)]])}, unit) == pytest.approx(np.float32([[0.25, 0.75]]))
+
+
+def test_the_named_output_is_read(opened, unit):
+    task = opened("classification", classes=["a", "b"], output="gate")
+    assert task.post({"scores": np.zeros((1, 2)), "gate": np.ones((1, 2))}, unit).tolist() == [[1, 1]]
+
+
+def test_accuracy_is_the_share_of_right_frames(eyes):
+    score = eyes.score(rows([0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.9, 0.1]), rows([0], [1], [1], [0]))
+    assert score.value == 75
+    assert score.per_frame.tolist() == [1, 1, 0, 1]
+    assert score.trivial == 50
+    assert score.extras["recall_open_percent"] == 100
+    assert score.extras["recall_closed_percent"] == 50
+    assert score.extras["balanced_accuracy_percent"] == 75
+
+
+def test_the_trivial_value_is_the_most_frequent_class(eyes):
+    assert eyes.score(rows([1, 0], [1, 0], [1, 0], [1, 0]), rows([0], [0], [0], [1])).trivial == 75
+
+
+def test_a_class_that_does_not_occur_has_no_recall(eyes):
+    assert "recall_closed_percent" not in eyes.score(rows([1, 0]), rows([0])).extras
+
+
+def test_nan_is_wrong_whatever_the_truth(eyes):
+    score = eyes.score(rows([np.nan, 0.1], [np.nan, np.nan], [1, 0]), rows([0], [0], [0]))
+    assert score.per_frame.tolist() == [0, 0, 1]
+    assert score.extras["invalid_frames"] == 2
+
+
+@pytest.mark.parametrize("value", [2, -1, 0.5, np.nan])
+def test_a_true_class_that_is_not_known_is_refused(value, eyes):
+    with pytest.raises(DatasetError, match=r"the true class is .*frame 0.*known are 0 open, 1 closed"):
+        eyes.score(rows([1, 0]), rows([value]))

@@ -1,0 +1,87 @@
+"""Data sets: frames with their truth, as a camera would give them.
+
+A data set is a sequence of samples; sample `i` is the same on every call and every machine.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from harness.case import Array
+from harness.errors import ConfigError, unknown
+
+DATASETS = {
+    "cabin": "harness.datasets.cabin:Cabin",
+    "folder": "harness.datasets.folder:Folder",
+    "coco": "harness.datasets.coco:Coco",
+    "video": "harness.datasets.video:Video",
+    "raw": "harness.datasets.raw:RawFrames",
+}
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """One frame and all that is known about it.
+
+    frame: uint8 [height, width] (8-bit grey) or [height, width, 3] (RGB).
+    truths: truth name -> 2-D float32 array in the form that harness.tasks documents.
+    rois: region name -> x1 y1 x2 y2 in frame pixels, as an earlier stage of a cascade would give it.
+    subject, clip: who is seen and in which recording; samples of one subject are not independent.
+    slices: condition name -> value, for example light -> dark, glasses -> sunglasses.
+    """
+
+    frame: Array
+    truths: Mapping[str, Array] = field(default_factory=dict)
+    rois: Mapping[str, Box] = field(default_factory=dict)
+    subject: str = ""
+    clip: str = ""
+    slices: Mapping[str, str] = field(default_factory=dict)
+
+
+class Dataset(Protocol):
+    """Frames with their truth; opening reads names and labels only, never pixels."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of all that decides the pixels and truths (seed and code, or file contents)."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Sample:
+        """Sample `index`; IndexError where there is none, DatasetError where it cannot be read."""
+        ...
+
+
+def open_dataset(kind: str, options: Mapping[str, Any], folder: Path) -> Dataset:
+    """The data set `kind` with its options; relative paths are taken from `folder`.
+
+    ConfigError for an unknown kind or option, DatasetError for data that do not fit.
+    """
+    if kind not in DATASETS:
+        raise ConfigError(unknown("data set kind", kind, DATASETS))
+    module, _, member = DATASETS[kind].partition(":")
+    maker = getattr(importlib.import_module(module), member)
+    known = [name for name in inspect.signature(maker).parameters if name != "folder"]
+    for name in options:
+        if name not in known:
+            raise ConfigError(unknown("option", name, known), where=f"data set kind {kind!r}")
+    try:
+        dataset: Dataset = maker(folder=folder, **options)
+    except TypeError as error:
+        raise ConfigError(f"data set options do not fit {kind!r}: {error}") from error
+    return dataset
+
+
+def spread(dataset: Dataset, count: int) -> Iterator[int]:
+    """`count` indices spread evenly over the data set (all of them where it is shorter)."""
+    size = len(dataset)
+    taken = min(count, size)
+    return (index * size // taken for index in range(taken))

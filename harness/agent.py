@@ -1,0 +1,75 @@
+"""The worker process: `python -m harness.agent JOB.json OUT_DIR` carries out one Job and leaves one Run.
+
+Lines that start with `@dms ` on standard output are progress; everything else there and on standard
+error is the engine's own talk. On failure OUT_DIR/error.json says what is wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import List
+
+from harness.case import Job
+from harness.errors import ConfigError, HarnessError, WorkerError
+from harness.measure import measure
+
+PROGRESS = "@dms "
+FAILED = 3
+
+
+def main(arguments: List[str]) -> int:
+    """Returns the process's exit status: 0 with a Run, 3 with an error.json."""
+    job_path, out = Path(arguments[0]), Path(arguments[1])
+    try:
+        job = Job.from_json(job_path.read_text(encoding="utf-8"))
+        _confine(job)
+        measure(job, _say).save(out)
+    except BaseException as error:
+        traceback.print_exc()
+        (out / "error.json").write_text(json.dumps(_explain(error).to_wire()), encoding="utf-8")
+        return FAILED
+    return 0
+
+
+def _say(phase: str, done: int, total: int) -> None:
+    sys.stdout.write(PROGRESS + json.dumps({"phase": phase, "done": done, "total": total}) + "\n")
+    sys.stdout.flush()
+
+
+def _confine(job: Job) -> None:
+    if job.cpu_cores and hasattr(os, "sched_setaffinity"):
+        try:
+            os.sched_setaffinity(0, job.cpu_cores)
+        except OSError as error:
+            raise ConfigError(
+                f"cannot run on cpu_cores {list(job.cpu_cores)} of the device profile: {error.strerror}",
+                remedy=f"this device allows {sorted(os.sched_getaffinity(0))}",
+            ) from error
+    if job.memory_limit_bytes:
+        import resource
+
+        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+        limit = job.memory_limit_bytes if hard == resource.RLIM_INFINITY else min(job.memory_limit_bytes, hard)
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def _explain(error: BaseException) -> HarnessError:
+    if isinstance(error, HarnessError):
+        return error
+    if isinstance(error, MemoryError) or "bad_alloc" in str(error) or "allocate memory" in str(error):
+        return WorkerError(
+            f"out of memory: {error or type(error).__name__}",
+            remedy="the model needs more than memory_limit_mib of the device profile allows",
+        )
+    return WorkerError(f"{type(error).__name__}: {error}", remedy="see worker.log beside the results")
+
+
+if __name__ == "__main__":
+    status = main(sys.argv[1:])
+    sys.stdout.flush()
+    # Engines may hang or crash in their own tear-down; the results are on disk by now.
+    os._exit(status)

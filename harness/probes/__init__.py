@@ -1,0 +1,1 @@
+"""Probes: a sensor each, read now."""

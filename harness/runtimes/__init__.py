@@ -1,0 +1,85 @@
+"""Runtimes: an engine that loads one model file and runs it. Enter = load, infer, exit = free.
+
+Engines are imported where they are used, in the worker process, never here.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any, Dict, Mapping, Protocol, Sequence, Tuple
+
+from harness.case import Array, TensorSpec
+from harness.errors import ConfigError, EngineError, unknown
+
+RUNTIMES = {
+    "onnxruntime": "harness.runtimes.onnxruntime:OnnxRuntime",
+    "openvino": "harness.runtimes.openvino:OpenVino",
+    "litert": "harness.runtimes.litert:LiteRt",
+    "simulated": "harness.runtimes.simulated:Simulated",
+    "null": "harness.runtimes.null:Null",
+}
+
+FORMATS: Mapping[str, Tuple[str, ...]] = {
+    "onnxruntime": ("onnx",),
+    "openvino": ("onnx",),
+    "litert": ("tflite",),
+    "simulated": ("sim",),
+    "null": ("onnx", "tflite", "sim"),
+}
+
+
+class Runtime(Protocol):
+    """One engine with one model, usable as a context manager.
+
+    The constructor only keeps its arguments, `prepare` imports the engine, entering loads the
+    model; EngineError says what is missing or what the engine refused. A runtime with an own
+    `clock` (the simulated one) is timed by it, CPU time included; otherwise time.perf_counter_ns is the clock.
+    """
+
+    def prepare(self) -> None: ...
+
+    def __enter__(self) -> Runtime: ...
+
+    def __exit__(self, *error: object) -> None: ...
+
+    @property
+    def inputs(self) -> Sequence[TensorSpec]: ...
+
+    @property
+    def outputs(self) -> Sequence[TensorSpec]: ...
+
+    @property
+    def in_calling_thread(self) -> bool:
+        """True where all computing happens in the thread that calls `infer`."""
+        ...
+
+    def infer(self, feeds: Dict[str, Array]) -> Dict[str, Array]:
+        """Run once; arrays by tensor name, in the dtypes that the specs declare."""
+        ...
+
+    def facts(self) -> Dict[str, Any]:
+        """What really runs: engine, version, precision, threads, providers, placement."""
+        ...
+
+
+def open_runtime(name: str, model_path: str, options: Mapping[str, Any]) -> Runtime:
+    """The engine `name` for one model file, not yet loaded; ConfigError for an unknown name or option."""
+    if name not in RUNTIMES:
+        raise ConfigError(unknown("runtime", name, RUNTIMES))
+    module, _, member = RUNTIMES[name].partition(":")
+    maker = getattr(importlib.import_module(module), member)
+    try:
+        runtime: Runtime = maker(model_path, **options)
+    except TypeError as error:
+        raise ConfigError(f"runtime options do not fit {name!r}: {error}") from error
+    return runtime
+
+
+def missing_engine(package: str, extra: str, error: ImportError) -> EngineError:
+    """The error of an engine that this interpreter does not have."""
+    return EngineError(
+        f"the engine {package} cannot be imported: {error}",
+        where=f"the worker's interpreter {sys.executable}",
+        remedy=f"pip install 'dms-harness[{extra}]' there, or take the runtime out of the device profile",
+    )

@@ -1,0 +1,169 @@
+"""The simulated engine: a .sim file (JSON) says how fast and how well it pretends to work.
+
+For the harness's own tests and for trying a suite without any engine. It runs on a clock of its
+own, so that the same job gives the same nanoseconds on every machine, unless `real_time` is set.
+Keys of the file, all optional: `shape` of the image input; `answer` ("brightness": class 1 where
+the mean pixel is above 0.5; "constant"; "nan"); `error_share` of wrong answers; `load_ms`,
+`infer_ms`, `sigma` (log-normal), `tail_share` and `tail_ms` (rare slow frames), `drift_per_frame`;
+`model_bytes` and `runtime_bytes`; `fault` ("refuse", "crash", "hang", "out_of_memory",
+"fail_at_run", "flood", "vanish") at frame `fault_at`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from typing import Any, Dict, Tuple
+
+import numpy as np
+
+from harness.case import Array, TensorSpec
+from harness.errors import EngineError
+
+CLOCK_READ_NS = 40
+DEFAULTS: Dict[str, Any] = {
+    "shape": [1, 1, 20, 32], "answer": "brightness", "error_share": 0.0,
+    "load_ms": 20.0, "infer_ms": 5.0, "sigma": 0.01, "tail_share": 0.0, "tail_ms": 0.0, "drift_per_frame": 0.0,
+    "model_bytes": 2_000_000, "runtime_bytes": 30_000_000, "fault": "", "fault_at": 0,
+}  # fmt: skip
+
+
+class VirtualClock:
+    """Nanoseconds that pass only when somebody says so, and a little at each reading."""
+
+    def __init__(self) -> None:
+        self.now_ns = 0
+
+    def __call__(self) -> int:
+        self.now_ns += CLOCK_READ_NS
+        return self.now_ns
+
+    def advance(self, duration_ns: int) -> None:
+        self.now_ns += duration_ns
+
+
+class RealClock:
+    """The machine's clock; time passes by sleeping."""
+
+    def __call__(self) -> int:
+        return time.perf_counter_ns()
+
+    def advance(self, duration_ns: int) -> None:
+        time.sleep(duration_ns / 1e9)
+
+
+class SimulatedMemory:
+    """A memory sensor that grows by what the .sim file says."""
+
+    def __init__(self) -> None:
+        self.now_bytes = 100_000_000
+        self._peak_bytes = self.now_bytes
+
+    def grow(self, size_bytes: int) -> None:
+        self.now_bytes += size_bytes
+        self._peak_bytes = max(self._peak_bytes, self.now_bytes)
+
+    def resident_bytes(self) -> int:
+        return self.now_bytes
+
+    def peak_bytes(self) -> int:
+        return self._peak_bytes
+
+    def reset_peak(self) -> bool:
+        self._peak_bytes = self.now_bytes
+        return True
+
+
+class Simulated:
+    """speed: every duration is divided by it. seed: of the noise. real_time: sleep instead of pretending."""
+
+    in_calling_thread = True
+
+    def __init__(self, model_path: str, speed: float = 1.0, seed: int = 0, real_time: bool = False) -> None:
+        self._model_path = model_path
+        self._speed = speed
+        self._random = np.random.default_rng(seed)
+        self._frame = 0
+        self.clock: Any = RealClock() if real_time else VirtualClock()
+        self.memory = SimulatedMemory()
+
+    def prepare(self) -> None:
+        """Nothing to import; the pretended engine takes its memory here."""
+        self._model = {**DEFAULTS, **_read(self._model_path)}
+        self.memory.grow(int(self._model["runtime_bytes"]))
+
+    def __enter__(self) -> Simulated:
+        if self._model["fault"] == "refuse":
+            raise EngineError("the simulated engine refuses the model", where=self._model_path)
+        self._pass(self._model["load_ms"])
+        self.memory.grow(int(self._model["model_bytes"]))
+        self.inputs: Tuple[TensorSpec, ...] = (TensorSpec("image", tuple(self._model["shape"]), "float32"),)
+        self.outputs: Tuple[TensorSpec, ...] = (TensorSpec("scores", (1, 2), "float32"),)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        return None
+
+    def infer(self, feeds: Dict[str, Array]) -> Dict[str, Array]:
+        if self._model["fault"] and self._frame == self._model["fault_at"]:
+            _fail(self._model["fault"])
+        self._pass(self._duration_ms())
+        self._frame += 1
+        return {"scores": self._answer(float(feeds["image"].mean()))}
+
+    def facts(self) -> Dict[str, Any]:
+        return {
+            "engine": "simulated", "version": "1", "precision": "simulated", "threads": 1,
+            "providers": ["simulated"], "placement": {"simulated": 1.0}, "simulated": True,
+        }  # fmt: skip
+
+    def _pass(self, duration_ms: float) -> None:
+        self.clock.advance(round(duration_ms * 1e6 / self._speed))
+
+    def _duration_ms(self) -> float:
+        model = self._model
+        if self._random.random() < model["tail_share"]:
+            return float(model["tail_ms"])
+        drift = 1.0 + model["drift_per_frame"] * self._frame
+        return float(model["infer_ms"] * drift * np.exp(model["sigma"] * self._random.standard_normal()))
+
+    def _answer(self, brightness: float) -> Array:
+        if self._model["answer"] == "nan":
+            return np.full((1, 2), np.nan, np.float32)
+        if self._model["answer"] == "constant":
+            return np.array([[1.0, 0.0]], np.float32)
+        # The error depends on the frame alone, so that the same frame always gets the same answer.
+        unlucky = np.random.default_rng(int(brightness * 1e9)).random() < self._model["error_share"]
+        bright = min(max(brightness, 0.0), 1.0)
+        scores = [bright, 1.0 - bright] if unlucky else [1.0 - bright, bright]
+        return np.array([scores], np.float32)
+
+
+def _read(path: str) -> Dict[str, Any]:
+    try:
+        with open(path, encoding="utf-8") as file:
+            model = json.load(file)
+    except (OSError, ValueError) as error:
+        raise EngineError(f"not a .sim file: {error}", where=path) from error
+    strange = sorted(set(model) - set(DEFAULTS))
+    if strange:
+        raise EngineError(f"unknown keys {strange}", where=path, remedy=f"known: {sorted(DEFAULTS)}")
+    return dict(model)
+
+
+def _fail(fault: str) -> None:
+    if fault == "crash":
+        os.abort()
+    if fault == "vanish":
+        os._exit(0)
+    if fault == "out_of_memory":
+        raise MemoryError("the simulated engine ran out of memory")
+    if fault == "fail_at_run":
+        raise RuntimeError("the simulated engine fails at this frame")
+    while fault in ("hang", "flood"):
+        if fault == "flood":
+            sys.stderr.write("the simulated engine floods its log\n" * 1000)
+        else:
+            time.sleep(1.0)

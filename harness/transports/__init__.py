@@ -1,0 +1,50 @@
+"""Transports: bytes and commands to a device, nothing else.
+
+A transport puts a folder there, runs one worker there under a deadline, and gets a folder back.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from harness.errors import ConfigError, unknown
+
+TRANSPORTS = {"local": "harness.transports.local:Local"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exit:
+    """How a command ended: its status (negative = the signal that killed it), or past its deadline."""
+
+    status: int
+    timed_out: bool
+
+
+class Transport(Protocol):
+    """One device within reach."""
+
+    def run(
+        self,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        log: Path,
+        deadline_s: float,
+        on_line: Callable[[str], None],
+    ) -> Exit:
+        """Run `command`, hand on its lines as they come, write all its output to `log`, and end it
+        and all its children at the deadline."""
+        ...
+
+
+def open_transport(name: str) -> Transport:
+    """The transport `name`; ConfigError for an unknown one."""
+    if name not in TRANSPORTS:
+        raise ConfigError(unknown("transport", name, TRANSPORTS))
+    module, _, member = TRANSPORTS[name].partition(":")
+    transport: Transport = getattr(importlib.import_module(module), member)()
+    return transport

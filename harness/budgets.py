@@ -1,0 +1,83 @@
+"""Budgets: which metric may be how large, where that is written, and whether it is a gate. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from harness.errors import ConfigError, unknown
+from harness.metrics import METRICS
+from harness.model import ModelCard
+from harness.profile import DeviceProfile
+
+EMBEDDED = {"frame_p99_ms": 30.0, "fps_mean": 30.0}
+MB_PER_MIB = 2**20 / 1e6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """A metric that is not of one run alone: judged by the measurement (accuracy, memory share)."""
+
+    unit: str
+    better: Literal["less", "more"]
+
+
+DERIVED = {
+    "accuracy_min_percent": Limit(unit="%", better="more"),
+    "accuracy_loss_points": Limit(unit="points", better="less"),
+    "memory_share_percent": Limit(unit="%", better="less"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """One limit. gate: breaking it is red; otherwise it is advice. source: the file that says so."""
+
+    metric: str
+    limit: float
+    gate: bool
+    source: str
+
+    @property
+    def better(self) -> Literal["less", "more"]:
+        return METRICS[self.metric].better if self.metric in METRICS else DERIVED[self.metric].better
+
+    @property
+    def unit(self) -> str:
+        return METRICS[self.metric].unit if self.metric in METRICS else DERIVED[self.metric].unit
+
+
+def budgets_of(profile: DeviceProfile, card: ModelCard) -> tuple[Budget, ...]:
+    """All budgets of one model on one device; the card's limit replaces the general one of the same metric.
+
+    ConfigError for a metric that does not exist.
+    """
+    device_file = f"devices/{profile.name}.toml"
+    general = [
+        *_budgets(profile.budgets, True, device_file),
+        *_budgets(EMBEDDED, profile.embedded, "the embedded class of devices"),
+        *_budgets(profile.advice, False, device_file),
+    ]
+    own = {one.metric: one for one in _budgets(card.budgets, True, f"{card.name}/model.toml")}
+    limited = {one.metric for one in general}
+    replaced = [_tailored(one, own) for one in general] + [one for one in own.values() if one.metric not in limited]
+    return tuple(sorted(set(replaced), key=lambda one: (one.metric, not one.gate, one.limit)))
+
+
+def budgets_for(budgets: Iterable[Budget], metric: str) -> tuple[Budget, ...]:
+    """Those budgets that limit `metric`."""
+    return tuple(one for one in budgets if one.metric == metric)
+
+
+def _tailored(budget: Budget, own: Mapping[str, Budget]) -> Budget:
+    """The card's limit instead, still a gate only where the general one is."""
+    mine = own.get(budget.metric)
+    return replace(mine, gate=budget.gate) if mine else budget
+
+
+def _budgets(limits: Mapping[str, float], gate: bool, source: str) -> Iterator[Budget]:
+    for metric, limit in limits.items():
+        if metric not in METRICS and metric not in DERIVED:
+            raise ConfigError(unknown("metric", metric, [*METRICS, *DERIVED]), where=f"{source}, budgets")
+        yield Budget(metric=metric, limit=limit, gate=gate, source=source)

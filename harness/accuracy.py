@@ -1,0 +1,104 @@
+"""Predictions over a whole labelled data set, kept under a hash of all that decides them."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import os
+import platform
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness import tasks
+from harness.case import Array, Job, pack_ragged, read_arrays, unpack_ragged
+from harness.profile import DeviceProfile
+from harness.tasks.preprocess import RESIZER
+
+PACKAGES = {
+    "onnxruntime": "onnxruntime",
+    "openvino": "openvino",
+    "litert": "ai-edge-litert",
+    "simulated": "dms-harness",
+}
+
+
+def prediction_key(job: Job, profile: DeviceProfile) -> str:
+    """The hash under which this job's predictions are kept; empty where they cannot be vouched for.
+
+    They can where the worker runs in this interpreter, so that the engine's version and the CPU
+    are known before it starts, and where all code is the harness's own.
+    """
+    engine = _engine_version(job.engine)
+    if profile.transport != "local" or profile.python or not engine or job.task.name == "custom":
+        return ""
+    parts = {
+        "model": job.model_sha256,
+        "engine": [job.engine, engine, dict(job.options)],
+        "cpu": _cpu(),
+        "frames": Path(job.labelled_path).name,
+        "input": vars(job.input),
+        "outputs": dict(job.outputs),
+        "extra_inputs": [vars(one) for one in job.extra_inputs],
+        "task": [job.task.name, dict(job.task.options)],
+        "code": _device_code(),
+        "resizer": RESIZER,
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:24]
+
+
+def load_predictions(cache: Path, key: str) -> tuple[Array, ...] | None:
+    """Kept predictions, or None where there are none that can be read."""
+    try:
+        arrays = read_arrays(_path(cache, key))
+        return unpack_ragged(arrays["values"], arrays["counts"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def keep_predictions(cache: Path, key: str, predictions: tuple[Array, ...]) -> None:
+    """Keep `predictions`; a reader sees the whole file or none."""
+    path = _path(cache, key)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(f".{os.getpid()}.npz")
+    values, counts = pack_ragged(predictions)
+    np.savez(temporary, values=values, counts=counts)
+    temporary.replace(path)
+
+
+def _path(cache: Path, key: str) -> Path:
+    return cache / "predictions" / f"{key}.npz"
+
+
+def _engine_version(engine: str) -> str:
+    try:
+        return metadata.version(PACKAGES[engine])
+    except (KeyError, metadata.PackageNotFoundError):
+        return ""
+
+
+def _cpu() -> Mapping[str, Any]:
+    """What decides floating-point kernels: the CPU's model and features."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n")[0].splitlines()
+    except OSError:
+        return {"machine": platform.machine(), "processor": platform.processor()}
+    wanted = ("model name", "flags", "Features", "CPU part")
+    return {
+        name.strip(): value.strip()
+        for name, _, value in (line.partition(":") for line in lines)
+        if name.strip() in wanted
+    }
+
+
+def _device_code() -> str:
+    """A hash of the sources that turn a frame into a prediction."""
+    folder = Path(inspect.getfile(tasks)).parent.parent
+    digest = hashlib.sha256()
+    for path in sorted([folder / "pipeline.py", *folder.glob("tasks/*.py"), *folder.glob("runtimes/*.py")]):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,76 @@
+"""A repository of a team's own: its suites, devices and models, and pytest run in it as a person would."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+SIMULATED = CHECKOUT / "suites" / "models" / "simulated_eyes"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How one command ended."""
+
+    status: int
+    output: str
+    report: Path
+
+    def results(self) -> dict[str, Any]:
+        return json.loads((self.report / "results.json").read_text(encoding="utf-8"))
+
+    def verdicts(self, metric: str) -> list[dict[str, Any]]:
+        return [
+            {**one, "case": case["key"]}
+            for case in self.results()["cases"]
+            for one in case["verdicts"]
+            if one["metric"] == metric
+        ]
+
+    def measured(self) -> list[dict[str, Any]]:
+        return [one for one in self.results()["cases"] if one["status"] == "measured"]
+
+
+class Workspace:
+    """A folder with suites/, devices/ and an empty suites/models/."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.models = folder / "suites" / "models"
+        self.models.mkdir(parents=True)
+        for suite in (CHECKOUT / "suites").glob("test_*.py"):
+            shutil.copy(suite, folder / "suites")
+        shutil.copytree(CHECKOUT / "devices", folder / "devices", ignore=shutil.ignore_patterns("*.local.toml"))
+        (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+
+    def add_simulated(self, name: str = "eyes", **behaviour: Any) -> Path:
+        """A simulated model; `behaviour` goes into both of its .sim files."""
+        shutil.copytree(SIMULATED, self.models / name)
+        for path in (self.models / name).glob("*.sim"):
+            path.write_text(json.dumps({**json.loads(path.read_text()), **behaviour}), encoding="utf-8")
+        return self.models / name
+
+    def pytest(self, *arguments: str, timeout_s: float = 120) -> Finished:
+        """Run `pytest suites/` here, in a process of its own."""
+        report = self.folder / "report"
+        shutil.rmtree(report, ignore_errors=True)
+        return self.run("-m", "pytest", "suites/", f"--report={report}", *arguments, timeout_s=timeout_s)
+
+    def harness(self, *arguments: str) -> Finished:
+        """Run the console command here."""
+        return self.run("-m", "harness.cli", *arguments)
+
+    def run(self, *command: str, timeout_s: float = 120) -> Finished:
+        environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "COLUMNS": "200"}
+        done = subprocess.run(
+            [sys.executable, *command], cwd=self.folder, env=environment, timeout=timeout_s,
+            text=True, capture_output=True, check=False,
+        )  # fmt: skip
+        return Finished(done.returncode, done.stdout + done.stderr, self.folder / "report")

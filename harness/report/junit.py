@@ -1,0 +1,60 @@
+"""A measurement as name and value strings for the properties of a JUnit testcase."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from harness.budgets import DERIVED
+from harness.errors import printable
+from harness.metrics import METRICS
+from harness.report.values import simulated
+from harness.verdict import Measurement
+
+FACTS = {
+    "engine": "engine", "version": "engine_version", "precision": "precision", "threads": "threads",
+    "placement": "placement", "model_sha256": "model_sha256", "steady": "steady",
+}  # fmt: skip
+
+
+def properties(measurement: Measurement) -> list[tuple[str, str]]:
+    """Metrics that have a value (each name says its unit), the score, and what really ran; safe in XML."""
+    pairs = (*_identity(measurement), *_metrics(measurement), *_score(measurement))
+    return [(printable(name), printable(value)) for name, value in pairs]
+
+
+def _identity(measurement: Measurement) -> Iterator[tuple[str, str]]:
+    facts = measurement.facts
+    yield "case", measurement.case.key
+    yield "plan", measurement.plan.name
+    yield "simulated", _text(simulated(measurement))
+    yield from ((name, _text(facts[fact])) for fact, name in FACTS.items() if fact in facts)
+
+
+def _metrics(measurement: Measurement) -> Iterator[tuple[str, str]]:
+    for name in (*METRICS, *DERIVED):
+        yield from _number(name, measurement.value(name))
+
+
+def _score(measurement: Measurement) -> Iterator[tuple[str, str]]:
+    score = measurement.score
+    if score is not None:
+        yield "score_name", score.name
+        yield from _number("score_percent", score.value)
+        yield from _number("score_trivial_percent", score.trivial)
+        for name, value in score.extras.items():
+            yield from _number(f"score_{name}", value)
+
+
+def _number(name: str, value: float | None) -> Iterator[tuple[str, str]]:
+    if value is not None and math.isfinite(value):
+        yield name, f"{value:.6g}"
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_text(share)}" for key, share in value.items())
+    return f"{value:g}" if isinstance(value, float) else str(value)

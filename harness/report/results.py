@@ -1,0 +1,125 @@
+"""The raw results as strict JSON values; docs/results-format.md documents every field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from harness.budgets import DERIVED
+from harness.case import Array, Case, Run
+from harness.errors import HarnessError
+from harness.metrics import METRICS
+from harness.profile import DeviceProfile
+from harness.report.banner import banner
+from harness.report.environment import Environment
+from harness.report.nanoseconds import encode_ns
+from harness.report.plain import plain
+from harness.report.values import all_cases, parent_of, reason, simulated, verdicts_of
+from harness.session import Session
+from harness.tasks import Score
+from harness.verdict import Measurement, Verdict
+
+SCHEMA_VERSION = 1
+DEVICE_FIELDS = ("name", "description", "soc", "simulated", "embedded", "transport", "cpu_cores", "memory_limit_mib")
+
+
+def results(session: Session, environment: Environment) -> dict[str, Any]:
+    """Everything that the session knows, raw numbers included."""
+    found: dict[str, Any] = plain(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "environment": asdict(environment),
+            "device": _device(session.setup.profile),
+            "plan": asdict(session.setup.plan),
+            "summary": asdict(banner(session)),
+            "cases": [_case(session, case) for case in all_cases(session) if _asked(session, case)],
+            "not_asked": [case.key for case in all_cases(session) if not _asked(session, case)],
+            "errors": [_error(case, error) for case, error in session.errors.items()],
+            "notes": session.notes,
+        }
+    )
+    return found
+
+
+def _device(profile: DeviceProfile) -> Mapping[str, Any]:
+    essentials = {name: getattr(profile, name) for name in DEVICE_FIELDS}
+    return {**essentials, "facts": profile.facts.model_dump(), "runtimes": profile.runtimes}
+
+
+def _asked(session: Session, case: Case) -> bool:
+    return case in session.measurements or case in session.errors
+
+
+def _case(session: Session, case: Case) -> Mapping[str, Any]:
+    parent, card, measured = parent_of(session, case), session.cases.get(case), session.measurements.get(case)
+    return {
+        "key": case.key,
+        **asdict(case),
+        "task": card.task if card else None,
+        "parent": parent.key if parent else None,
+        "status": "measured" if measured else "error",
+        "verdicts": [_verdict(one) for one in verdicts_of(session) if one.case == case],
+        **(_measured(measured) if measured else {}),
+    }
+
+
+def _measured(measured: Measurement) -> Mapping[str, Any]:
+    return {
+        "simulated": simulated(measured),
+        "device_memory_mb": measured.device_memory_mb,
+        "metrics": {name: _metric(name, measured) for name in METRICS},
+        "derived": {name: _derived(name, measured) for name in DERIVED},
+        "score": _score(measured.score),
+        "parent_score": _score(measured.parent_score),
+        "runs": [_run(run) for run in measured.runs],
+    }
+
+
+def _metric(name: str, measured: Measurement) -> Mapping[str, Any]:
+    metric = METRICS[name]
+    head = {"unit": metric.unit, "better": metric.better}
+    value = plain(measured.value(name))
+    if value is None:
+        return {**head, "reason": reason(name, measured)}
+    per_run = [metric.value(run) for run in measured.runs] if len(measured.runs) > 1 else None
+    return {**head, "value": value, "per_run": per_run}
+
+
+def _derived(name: str, measured: Measurement) -> Mapping[str, Any] | None:
+    value = plain(measured.value(name))
+    return None if value is None else {"unit": DERIVED[name].unit, "better": DERIVED[name].better, "value": value}
+
+
+def _score(score: Score | None) -> Mapping[str, Any] | None:
+    if score is None:
+        return None
+    return {"name": score.name, "value": score.value, "trivial": score.trivial, "extras": score.extras}
+
+
+def _run(run: Run) -> Mapping[str, Any]:
+    columns = {**run.stages, "frame": run.frame_ns, "start": run.start_ns, "warmup": run.warmup_ns}
+    return {
+        "facts": run.facts, "marks": run.marks,
+        "nanoseconds": {name: _column(values) for name, values in columns.items()},
+        "cpu_nanoseconds": _column(run.cpu_ns),
+    }  # fmt: skip
+
+
+def _column(values: Array) -> Mapping[str, Any] | None:
+    if not len(values):
+        return None
+    return {
+        "count": len(values), "min": values.min(), "median": np.median(values), "max": values.max(),
+        "data": encode_ns(values),
+    }  # fmt: skip
+
+
+def _verdict(verdict: Verdict) -> Mapping[str, Any]:
+    return {name: value for name, value in asdict(verdict).items() if name != "case"}
+
+
+def _error(case: Case, error: HarnessError) -> Mapping[str, Any]:
+    return {"case": case.key, **error.to_wire()}

@@ -52,7 +52,9 @@ def prediction_key(job: Job, profile: DeviceProfile) -> str:
 
 
 def load_predictions(cache: Path, key: str) -> tuple[Array, ...] | None:
-    """Kept predictions, or None where there are none that can be read."""
+    """Kept predictions, or None where there are none that can be read, or no key."""
+    if not key:
+        return None
     try:
         arrays = read_arrays(_path(cache, key))
         return unpack_ragged(arrays["values"], arrays["counts"])
@@ -61,7 +63,9 @@ def load_predictions(cache: Path, key: str) -> tuple[Array, ...] | None:
 
 
 def keep_predictions(cache: Path, key: str, predictions: tuple[Array, ...]) -> None:
-    """Keep `predictions`; a reader sees the whole file or none."""
+    """Keep `predictions`, where there is a key; a reader sees the whole file or none."""
+    if not key:
+        return
     path = _path(cache, key)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(f".{os.getpid()}.npz")

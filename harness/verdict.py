@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from statistics import median
+from typing import Any
 
 import numpy as np
 
@@ -45,6 +46,11 @@ class Measurement:
     parent_score: Score | None = None
     device_memory_mb: float | None = None
     simulated: bool = False
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What really ran, as the first run tells."""
+        return self.runs[0].facts if self.runs else {}
 
     def value(self, metric: str) -> float | None:
         """The median over the runs of one number per run; derived metrics from the whole."""

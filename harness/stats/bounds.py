@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Literal
+
+import numpy as np
 
 from harness.case import Array
 
@@ -18,8 +19,8 @@ def minimum_frames(share: float, alpha: float = ALPHA) -> int:
 
 def nearest_rank(values: Array, share: float) -> float:
     """The ceil(share * n)-th smallest value; values need not be sorted, n >= 1."""
-    ordered = sorted(values.tolist())
-    return float(ordered[max(math.ceil(share * len(ordered)), 1) - 1])
+    rank = max(math.ceil(share * len(values)), 1) - 1
+    return float(np.partition(values, rank)[rank])
 
 
 def rate_bounds(misses: int, frames: int, alpha: float = ALPHA) -> tuple[float, float]:
@@ -50,12 +51,11 @@ def quantile_upper_bound(values: Array, share: float, alpha: float = ALPHA) -> f
     """The order statistic that is above the `share` quantile with probability 1 - alpha; None: too few values."""
     from scipy.special import bdtr
 
-    ordered: Sequence[float] = sorted(values.tolist())
-    size = len(ordered)
+    size = len(values)
     rank = next(
         (k for k in range(math.floor(share * size), size + 1) if k and bdtr(k - 1, size, share) >= 1 - alpha), None
     )
-    return float(ordered[rank - 1]) if rank else None
+    return float(np.partition(values, rank - 1)[rank - 1]) if rank else None
 
 
 def frames_to_pass(misses: int, share: float = 0.99, alpha: float = ALPHA) -> int:

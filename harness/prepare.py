@@ -1,0 +1,141 @@
+"""All that a worker needs for a case, made ready and found safe on the host."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from harness.case import Case, InputSpec, Job, Plan
+from harness.errors import ConfigError, ModelFileError
+from harness.model import ModelCard
+from harness.modelfile import inspect_model
+from harness.packing import Labelled, Source, camera_pack, prepared_pack
+from harness.profile import DeviceProfile
+from harness.runtimes import FORMATS
+
+Progress = Callable[[Case, str, int, int], None]
+DEFAULT_DATASET = {"kind": "cabin", "split": "eval"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """All that decides a session. work: where workers leave their files; cache: what outlives it."""
+
+    profile: DeviceProfile
+    cards: tuple[ModelCard, ...]
+    plan: Plan
+    work: Path
+    cache: Path
+
+
+def cases_of(profile: DeviceProfile, cards: Sequence[ModelCard]) -> dict[Case, ModelCard]:
+    """Every case in card, variant, runtime order: the runtimes times the files that the cards list.
+
+    ConfigError where there is none.
+    """
+    cases = {
+        Case(profile.name, card.name, variant, runtime): card
+        for card in cards
+        for variant in card.variants
+        for runtime in profile.runtimes
+        if file_format(profile, card, variant, runtime)
+    }
+    if not cases:
+        raise ConfigError(
+            f"no case to measure: the runtimes {list(profile.runtimes)} of {profile.name} take none of the files "
+            f"of the models {[card.name for card in cards]}",
+            remedy="list a file in a format that a runtime takes, or add a runtime to the device profile",
+        )
+    return cases
+
+
+def file_format(profile: DeviceProfile, card: ModelCard, variant: str, runtime: str) -> str:
+    """The format of the file that a runtime takes of a variant; empty where it takes none."""
+    taken = FORMATS[profile.engine(runtime)]
+    return next((one for one in taken if one in card.variants[variant].files), "")
+
+
+@dataclass
+class Preparation:
+    """Makes Jobs; what is read once (frames, labels, file hashes) is kept. `notes` are for the reader."""
+
+    setup: Setup
+    cases: dict[Case, ModelCard]
+    progress: Progress
+    notes: list[str] = field(default_factory=list)
+    _hashes: dict[Path, str] = field(default_factory=dict)
+    _frames: dict[tuple[str, str | None], Path] = field(default_factory=dict)
+    _labelled: dict[tuple[str, str], Labelled] = field(default_factory=dict)
+
+    def job(self, case: Case, *, timed: bool = True, labelled_path: str = "") -> Job:
+        """The Job of a case; HarnessError where its file or its frames cannot be used."""
+        card, profile = self.cases[case], self.setup.profile
+        form = self._format(case)
+        path = card.file(case.variant, form)
+        spec = card.input_spec(form)
+        return Job(
+            case=case, plan=self._plan(), engine=profile.engine(case.runtime),
+            options=profile.engine_options(case.runtime), model_path=str(path.resolve()),
+            model_sha256=self._checked_file(case, path, form), frames_path=str(self._camera_frames(card, spec)),
+            input=spec, task=card.task_spec(), outputs=card.outputs(form),
+            extra_inputs=card.extra_input_list(), timed=timed, labelled_path=labelled_path,
+        )  # fmt: skip
+
+    def labelled(self, case: Case) -> Labelled:
+        """The labelled frames of the case's model, cropped and resized for it; DatasetError where they are wrong."""
+        card = self.cases[case]
+        form = self._format(case)
+        if (card.name, form) not in self._labelled:
+            truth = str(card.dataset.get("truth", card.task))
+            self._labelled[card.name, form] = prepared_pack(
+                _source(card), truth, card.input_spec(form), self.setup.plan.accuracy_frames, self.setup.cache,
+                lambda *said: self.progress(case, *said),
+            )  # fmt: skip
+        return self._labelled[card.name, form]
+
+    def note(self, sentence: str) -> None:
+        """Keep a sentence for the report, once."""
+        if sentence not in self.notes:
+            self.notes.append(sentence)
+
+    def _format(self, case: Case) -> str:
+        return file_format(self.setup.profile, self.cases[case], case.variant, case.runtime)
+
+    def _plan(self) -> Plan:
+        """The plan with the device's own deadline, where it has one."""
+        plan = self.setup.plan
+        return replace(plan, deadline_s=self.setup.profile.deadline_s or plan.deadline_s)
+
+    def _camera_frames(self, card: ModelCard, spec: InputSpec) -> Path:
+        key = (card.name, spec.roi)
+        if key not in self._frames:
+            count = self.setup.plan.distinct_frames
+            self._frames[key] = camera_pack(_source(card), spec.roi, count, self.setup.cache)
+        return self._frames[key]
+
+    def _checked_file(self, case: Case, path: Path, form: str) -> str:
+        """The file's hash, after it was found safe; a file that changed during the session is refused."""
+        sha256, warnings = _inspect(path, form)
+        if self._hashes.setdefault(path, sha256) != sha256:
+            raise ModelFileError("the model file changed during the session", where=str(path), remedy="run again")
+        for warning in warnings:
+            self.note(f"{case.model}/{case.variant}: {warning}")
+        return sha256
+
+
+def _source(card: ModelCard) -> Source:
+    options = dict(card.dataset or DEFAULT_DATASET)
+    kind = str(options.pop("kind", "cabin"))
+    options.pop("truth", None)
+    return Source(kind=kind, options=options, folder=card.folder)
+
+
+def _inspect(path: Path, form: str) -> tuple[str, Sequence[str]]:
+    if form != "sim":
+        info = inspect_model(path)
+        return info.sha256, info.warnings
+    if not path.is_file():
+        raise ModelFileError("there is no such file", where=str(path))
+    return hashlib.sha256(path.read_bytes()).hexdigest(), ()

@@ -139,7 +139,8 @@ class Session:
         path = str(labelled.folder)
         predictions = self._predictions(measured, self._prediction_key(case, path), path)
         job = self._preparation.job(case, timed=False)
-        return open_task(job.task, job.input).score(predictions, labelled.truths)
+        clips = [str(sample.get("clip", "")) for sample in labelled.samples]
+        return open_task(job.task, job.input).score(predictions, labelled.truths, clips if all(clips) else ())
 
     def _predictions(self, measured: Measurement, key: str, labelled_path: str) -> tuple[Array, ...]:
         """From the cache, from the timed worker, or from one more worker; in this order."""

@@ -64,8 +64,8 @@ class Task(Protocol):
         """Decode float outputs by name (batch of one) into one prediction."""
         ...
 
-    def score(self, predictions: Sequence[Array], truths: Sequence[Array]) -> Score:
-        """Compare predictions with truths, frame by frame."""
+    def score(self, predictions: Sequence[Array], truths: Sequence[Array], clips: Sequence[str] = ()) -> Score:
+        """Compare predictions with truths, frame by frame; `clips` names each frame's recording, where known."""
         ...
 
 

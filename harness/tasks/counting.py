@@ -23,7 +23,7 @@ class Counting:
         """float32 [n, 6] in frame pixels; EngineError for outputs that are missing or misshapen."""
         return self._detection.post(outputs, geometry)
 
-    def score(self, predictions: Sequence[Array], truths: Sequence[Array]) -> Score:
+    def score(self, predictions: Sequence[Array], truths: Sequence[Array], clips: Sequence[str] = ()) -> Score:
         """Share of frames where the count of every class is exact, in per cent.
 
         A frame whose outputs held NaN is wrong. trivial: the most common counts in every frame.

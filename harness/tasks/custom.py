@@ -38,7 +38,7 @@ class Custom:
             raise self._post.error(f"returned shape {list(rows.shape)}, wanted two axes")
         return rows
 
-    def score(self, predictions: Sequence[Array], truths: Sequence[Array]) -> Score:
+    def score(self, predictions: Sequence[Array], truths: Sequence[Array], clips: Sequence[str] = ()) -> Score:
         """What `score_function` says; a plain number becomes a Score without frames, its trivial value 0."""
         if self._score is None:
             raise ConfigError("task 'custom' has no score", where=WHERE, remedy="give it the option `score_function`")

@@ -69,7 +69,7 @@ class Detection:
             return np.argsort(-scores, kind="stable")[: self._most]
         return nms(boxes, scores, classes, self._iou, self._most)
 
-    def score(self, predictions: Sequence[Array], truths: Sequence[Array]) -> Score:
+    def score(self, predictions: Sequence[Array], truths: Sequence[Array], clips: Sequence[str] = ()) -> Score:
         """AP50: mean over the classes that occur in the truths, COCO's 101-point interpolation, in per cent.
 
         Boxes of equal score enter the curve together. trivial: the same boxes in every frame, per class the one

@@ -42,7 +42,7 @@ class Gaze:
             angles = angles[:, ::-1]
         return np.ascontiguousarray(np.degrees(angles) if self._radians else angles)
 
-    def score(self, predictions: Sequence[Array], truths: Sequence[Array]) -> Score:
+    def score(self, predictions: Sequence[Array], truths: Sequence[Array], clips: Sequence[str] = ()) -> Score:
         """Share of frames within the tolerance, in per cent; a prediction that is not finite is wrong.
 
         trivial: the mean true direction in every frame. extras: mean and 95th percentile of the angular error

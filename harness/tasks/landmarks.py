@@ -61,7 +61,7 @@ class Landmarks:
         points = np.asarray(raw, np.float32).reshape(self._points, columns)[:, :2]
         return to_frame(points * self._unit, geometry)
 
-    def score(self, predictions: Sequence[Array], truths: Sequence[Array]) -> Score:
+    def score(self, predictions: Sequence[Array], truths: Sequence[Array], clips: Sequence[str] = ()) -> Score:
         """Share of frames whose normalised mean error is below the threshold, in per cent.
 
         A point whose truth is NaN is unlabelled and does not count; a prediction with NaN is wrong.

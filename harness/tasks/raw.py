@@ -22,7 +22,7 @@ class Raw:
         row = [value for name in sorted(outputs) for value in summary(outputs[name])]
         return np.array([row], np.float32)
 
-    def score(self, predictions: Sequence[Array], truths: Sequence[Array]) -> Score:
+    def score(self, predictions: Sequence[Array], truths: Sequence[Array], clips: Sequence[str] = ()) -> Score:
         """There is none: ConfigError."""
         raise ConfigError(
             "task 'raw' has no score, nobody said what the outputs mean",

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.errors import DatasetError, EngineError
+from harness.errors import ConfigError, DatasetError, EngineError
 
 
 def rows(*values):
@@ -64,3 +64,18 @@ def test_nan_is_wrong_whatever_the_truth(eyes):
 def test_a_true_class_that_is_not_known_is_refused(value, eyes):
     with pytest.raises(DatasetError, match=r"the true class is .*frame 0.*known are 0 open, 1 closed"):
         eyes.score(rows([1, 0]), rows([value]))
+
+
+def test_perclos_is_compared_clip_by_clip(opened):
+    task = opened("classification", classes=["open", "closed"], closed="closed")
+    seen = rows([0, 1], [0, 1], [1, 0], [1, 0], [1, 0], [1, 0])
+    true = rows([1], [0], [0], [0], [1], [1])
+    extras = task.score(seen, true, clips=["a", "a", "a", "a", "b", "b"]).extras
+    # Clip a: 50 % seen closed, 25 % really; clip b: none seen, 100 % really.
+    assert extras["perclos_error_points"] == pytest.approx((25 + 100) / 2)
+    assert extras["perclos_clips"] == 2
+
+
+def test_the_closed_class_must_be_one_of_the_classes(opened):
+    with pytest.raises(ConfigError, match="closed"):
+        opened("classification", classes=["open", "shut"], closed="closed")

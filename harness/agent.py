@@ -6,8 +6,10 @@ error is the engine's own talk. On failure OUT_DIR/error.json says what is wrong
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -18,6 +20,8 @@ from harness.errors import ConfigError, HarnessError, WorkerError
 from harness.measure import measure
 
 PROGRESS = "@dms "
+END_WITH_PARENT = "DMS_END_WITH_PARENT"
+PR_SET_PDEATHSIG = 1
 FAILED = 3
 
 
@@ -41,6 +45,8 @@ def _say(phase: str, done: int, total: int) -> None:
 
 
 def _confine(job: Job) -> None:
+    if END_WITH_PARENT in os.environ:
+        _end_with_parent()
     if job.cpu_cores and hasattr(os, "sched_setaffinity"):
         try:
             os.sched_setaffinity(0, job.cpu_cores)
@@ -55,6 +61,14 @@ def _confine(job: Job) -> None:
         hard = resource.getrlimit(resource.RLIMIT_AS)[1]
         limit = job.memory_limit_bytes if hard == resource.RLIM_INFINITY else min(job.memory_limit_bytes, hard)
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def _end_with_parent() -> None:
+    """Let Linux kill this process when its parent dies, so that kill -9 of a session leaves no engine running."""
+    try:
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    except (OSError, AttributeError):
+        return
 
 
 def _explain(error: BaseException) -> HarnessError:

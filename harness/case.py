@@ -110,7 +110,8 @@ class TensorSpec:
 class Job:
     """All that the worker needs for one run; paths are the worker's own.
 
-    `outputs` maps the task's output names to the file's tensor names. `timed`: push the camera
+    `outputs` maps the task's output names to the file's tensor names. `weight_dtype` is the type of
+    most of the file's weights: what a file is called proves nothing. `timed`: push the camera
     frames back to back and time them. `labelled_path`: where it is given, predict every frame of
     that prepared pack afterwards, untimed, and keep the predictions.
     """
@@ -126,6 +127,7 @@ class Job:
     task: TaskSpec
     outputs: Mapping[str, str] = field(default_factory=dict)
     extra_inputs: Tuple[ExtraInput, ...] = ()
+    weight_dtype: str = ""
     timed: bool = True
     labelled_path: str = ""
     cpu_cores: Tuple[int, ...] = ()

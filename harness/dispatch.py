@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from harness.agent import PROGRESS
+from harness.agent import END_WITH_PARENT, PROGRESS
 from harness.case import Job, Run
 from harness.errors import HarnessError, WorkerError
 from harness.profile import DeviceProfile
@@ -33,7 +33,7 @@ def run_job(job: Job, profile: DeviceProfile, folder: Path, progress: Progress) 
     try:
         ended = open_transport(profile.transport).run(
             [python, "-m", "harness.agent", str(folder / "job.json"), str(folder)],
-            environment={"PYTHONPATH": str(PACKAGE_ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
+            environment={"PYTHONPATH": str(PACKAGE_ROOT), "PYTHONDONTWRITEBYTECODE": "1", END_WITH_PARENT: "1"},
             log=folder / "worker.log",
             deadline_s=job.plan.deadline_s,
             on_line=lambda line: _hear(line, progress),

@@ -214,6 +214,7 @@ def _no_clock() -> int:
 def _machine_facts(job: Job) -> Dict[str, Any]:
     return {
         "model_sha256": job.model_sha256,
+        "weight_dtype": job.weight_dtype,
         "resizer": RESIZER,
         "python": platform.python_version(),
         "numpy": np.__version__,

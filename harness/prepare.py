@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.case import Case, InputSpec, Job, Plan
 from harness.errors import ConfigError, ModelFileError
 from harness.model import ModelCard
-from harness.modelfile import inspect_model
+from harness.modelfile import ModelInfo, inspect_model
 from harness.packing import Labelled, Source, camera_pack, prepared_pack
 from harness.profile import DeviceProfile
 from harness.runtimes import FORMATS
@@ -75,10 +75,12 @@ class Preparation:
         form = self._format(case)
         path = card.file(case.variant, form)
         spec = card.input_spec(form)
+        file = self._checked_file(case, path, form)
         return Job(
             case=case, plan=self._plan(), engine=profile.engine(case.runtime),
             options=profile.engine_options(case.runtime), model_path=str(path.resolve()),
-            model_sha256=self._checked_file(case, path, form), frames_path=str(self._camera_frames(card, spec)),
+            model_sha256=_identity(file), weight_dtype=file.weight_dtype,
+            frames_path=str(self._camera_frames(card, spec)),
             input=spec, task=card.task_spec(), outputs=card.outputs(form),
             extra_inputs=card.extra_input_list(), timed=timed, labelled_path=labelled_path,
         )  # fmt: skip
@@ -115,14 +117,14 @@ class Preparation:
             self._frames[key] = camera_pack(_source(card), spec.roi, count, self.setup.cache)
         return self._frames[key]
 
-    def _checked_file(self, case: Case, path: Path, form: str) -> str:
-        """The file's hash, after it was found safe; a file that changed during the session is refused."""
-        sha256, warnings = _inspect(path, form)
-        if self._hashes.setdefault(path, sha256) != sha256:
+    def _checked_file(self, case: Case, path: Path, form: str) -> ModelInfo:
+        """The file, after it was found safe; one that changed during the session is refused."""
+        file = _inspect(path, form)
+        if self._hashes.setdefault(path, _identity(file)) != _identity(file):
             raise ModelFileError("the model file changed during the session", where=str(path), remedy="run again")
-        for warning in warnings:
+        for warning in file.warnings:
             self.note(f"{case.model}/{case.variant}: {warning}")
-        return sha256
+        return file
 
 
 def _source(card: ModelCard) -> Source:
@@ -132,10 +134,20 @@ def _source(card: ModelCard) -> Source:
     return Source(kind=kind, options=options, folder=card.folder)
 
 
-def _inspect(path: Path, form: str) -> tuple[str, Sequence[str]]:
+def _inspect(path: Path, form: str) -> ModelInfo:
     if form != "sim":
-        info = inspect_model(path)
-        return info.sha256, info.warnings
+        return inspect_model(path)
     if not path.is_file():
         raise ModelFileError("there is no such file", where=str(path))
-    return hashlib.sha256(path.read_bytes()).hexdigest(), ()
+    content = path.read_bytes()
+    return ModelInfo(
+        format=form, sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content), inputs=(), outputs=(),
+        opset=None, producer="", node_count=0,
+    )  # fmt: skip
+
+
+def _identity(file: ModelInfo) -> str:
+    """The hash of all files that make up the model."""
+    if not file.external_files:
+        return file.sha256
+    return hashlib.sha256("".join([file.sha256, *(one.sha256 for one in file.external_files)]).encode()).hexdigest()

@@ -157,11 +157,16 @@ class Session:
 
     def _runs(self, job: Job) -> tuple[Run, ...]:
         """One run per fresh process; only the first predicts."""
-        first = self._run(job, "run-1")
-        unlabelled, count = replace(job, labelled_path=""), self.setup.plan.runs
-        others = (self._run(unlabelled, f"run-{number}") for number in range(2, count + 1))
+        count = self.setup.plan.runs
+        first = self._run(job, f"run 1 of {count}")
+        unlabelled = replace(job, labelled_path="")
+        others = (self._run(unlabelled, f"run {number} of {count}") for number in range(2, count + 1))
         return (first, *others)
 
     def _run(self, job: Job, name: str) -> Run:
-        folder = self.setup.work / job.case.model / f"{job.case.variant}.{job.case.runtime}" / name
-        return run_job(job, self.setup.profile, folder, lambda *said: self.progress(job.case, *said))
+        folder = self.setup.work / job.case.model / f"{job.case.variant}.{job.case.runtime}" / name.replace(" ", "-")
+
+        def progress(phase: str, done: int, total: int) -> None:
+            self.progress(job.case, f"{name}, {phase}", done, total)
+
+        return run_job(job, self.setup.profile, folder, progress)

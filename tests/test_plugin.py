@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 from xml.etree import ElementTree
 
+import psutil
 import pytest
 
-from tests.workspace import Workspace
+from tests.workspace import CHECKOUT, Workspace
 
 
 @pytest.fixture
@@ -224,3 +229,30 @@ def test_hostile_names_stay_inert_on_the_terminal(workspace):
     done = workspace.pytest("--device=simulated", "--models=\x1b[31m<script>\n")
     assert done.status == 4
     assert "\x1b[31m<script>" not in done.output
+
+
+def test_pytest_benchmarks_histogram_can_be_drawn(workspace):
+    workspace.add_simulated()
+    done = workspace.pytest("--device=simulated", "--benchmark-histogram=drawn", "-k", "benchmark")
+    assert done.status == 0, done.output
+    assert list(workspace.folder.glob("drawn*.svg"))
+
+
+def test_killing_the_session_leaves_no_worker_behind(workspace):
+    workspace.add_simulated(fault="hang", fault_at=30)
+    command = [sys.executable, "-m", "pytest", "suites/", "--device=simulated", "--report=report", "-k", "p99 and fp32"]
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    session = subprocess.Popen(command, cwd=workspace.folder, env=environment, stdout=subprocess.DEVNULL)
+    log = workspace.folder / "report/runs/eyes/fp32.simulated/run-1-of-1/worker.log"
+    wait_for(lambda: log.is_file() and "warm-up" in log.read_text(encoding="utf-8"))
+    (worker,) = psutil.Process(session.pid).children()
+    session.kill()
+    session.wait()
+    wait_for(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
+
+
+def wait_for(condition, limit_s=30.0):
+    until = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < until, "it never happened"
+        time.sleep(0.05)

@@ -30,6 +30,12 @@ DEFAULTS: Dict[str, Any] = {
 }  # fmt: skip
 
 
+CHOICES = {
+    "answer": ("brightness", "constant", "nan"),
+    "fault": ("", "refuse", "crash", "hang", "out_of_memory", "fail_at_run", "flood", "vanish"),
+}
+
+
 class VirtualClock:
     """Nanoseconds that pass only when somebody says so, and a little at each reading."""
 
@@ -144,13 +150,17 @@ class Simulated:
 def _read(path: str) -> Dict[str, Any]:
     try:
         with open(path, encoding="utf-8") as file:
-            model = json.load(file)
-    except (OSError, ValueError) as error:
+            model = dict(json.load(file))
+    except (OSError, ValueError, TypeError) as error:
         raise EngineError(f"not a .sim file: {error}", where=path) from error
     strange = sorted(set(model) - set(DEFAULTS))
     if strange:
         raise EngineError(f"unknown keys {strange}", where=path, remedy=f"known: {sorted(DEFAULTS)}")
-    return dict(model)
+    for key, value in model.items():
+        kind = (int, float) if isinstance(DEFAULTS[key], (int, float)) else type(DEFAULTS[key])
+        if not isinstance(value, kind) or value not in CHOICES.get(key, (value,)):
+            raise EngineError(f"{key} = {value!r}", where=path, remedy=f"like {CHOICES.get(key, DEFAULTS[key])!r}")
+    return model
 
 
 def _fail(fault: str) -> None:

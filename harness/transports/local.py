@@ -38,7 +38,7 @@ class Local:
         assert process.stdout is not None
         until = time.monotonic() + deadline_s
         try:
-            with open(log, "wb") as file:
+            with open(log, "wb", buffering=0) as file:
                 in_time = _relay(process, file, until, on_line)
             if in_time:
                 process.wait(timeout=max(0.0, until - time.monotonic()))

@@ -76,7 +76,7 @@ def _explain(error: BaseException) -> HarnessError:
         return error
     if isinstance(error, MemoryError) or "bad_alloc" in str(error) or "allocate memory" in str(error):
         return WorkerError(
-            f"out of memory: {error or type(error).__name__}",
+            f"out of memory: {str(error) or type(error).__name__}",
             remedy="the model needs more than memory_limit_mib of the device profile allows",
         )
     return WorkerError(f"{type(error).__name__}: {error}", remedy="see worker.log beside the results")

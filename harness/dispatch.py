@@ -64,7 +64,7 @@ def _result(job: Job, folder: Path, ended: Exit) -> Run:
             remedy=f"an endless loop in the model or a hanging engine; the last words are in {log}",
         )
     if (folder / "error.json").is_file():
-        raise _said(folder / "error.json", log)
+        raise _said(folder / "error.json", job.case.key, log)
     if ended.status != 0:
         raise WorkerError(_death(ended.status), where=job.case.key, remedy=f"the last words are in {log}")
     try:
@@ -75,12 +75,14 @@ def _result(job: Job, folder: Path, ended: Exit) -> Run:
         ) from error
 
 
-def _said(path: Path, log: Path) -> HarnessError:
+def _said(path: Path, case: str, log: Path) -> HarnessError:
     """The error that the worker left."""
     try:
-        return HarnessError.from_wire(json.loads(path.read_text(encoding="utf-8")))
+        wire = json.loads(path.read_text(encoding="utf-8"))
+        return HarnessError.from_wire({**wire, "where": wire.get("where") or case})
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        return WorkerError(f"the worker failed and its error is not readable: {error}", remedy=f"see {log}")
+        what = f"the worker failed and its error is not readable: {error}"
+        return WorkerError(what, where=case, remedy=f"see {log}")
 
 
 def _death(status: int) -> str:

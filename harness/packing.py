@@ -168,8 +168,8 @@ def _publish(folder: Path, write: Callable[[Path], object]) -> None:
     """Write beside, then rename: a reader sees a whole pack or none, also after kill -9."""
     temporary = folder.with_name(f"{folder.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
-    folder.parent.mkdir(parents=True, exist_ok=True)
     try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
         write(temporary)
         temporary.rename(folder)
     except OSError as error:

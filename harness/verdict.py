@@ -148,9 +148,11 @@ def _decide(budget: Budget, measurement: Measurement, value: float | None) -> De
     if value is None:
         return Outcome.INCONCLUSIVE, _unmeasured(budget.metric, measurement)
     outcome, sentence = _JUDGES.get(budget.metric, _judge_point)(budget, measurement, value)
-    if speed and outcome is Outcome.FAIL and not _steady(measurement.runs):
+    if outcome is not Outcome.FAIL:
+        return outcome, sentence
+    if speed and not _steady(measurement.runs):
         return Outcome.INCONCLUSIVE, f"{sentence}; but the run never became steady, so it is reported and not gated"
-    return outcome, sentence
+    return outcome, f"{sentence}; next: {_next_step(budget.metric, measurement)}"
 
 
 def _judge_point(budget: Budget, measurement: Measurement, value: float) -> Decision:
@@ -174,6 +176,26 @@ def _judge_p99(budget: Budget, measurement: Measurement, value: float) -> Decisi
 
 
 _JUDGES: dict[str, Callable[[Budget, Measurement, float], Decision]] = {"frame_p99_ms": _judge_p99}
+
+
+_MEMORY = "compare model and runtime memory, then the engine's arena and thread settings"
+NEXT_STEPS = {
+    "fps_fluctuation_percent": "look for other load, for heat and for clocks that change",
+    "peak_memory_mb": _MEMORY,
+    "memory_share_percent": _MEMORY,
+    "accuracy_min_percent": "compare the card's [input] (region, resize, colour, mean, std) with the training",
+    "accuracy_loss_points": "calibrate on more frames, or keep the most sensitive layers in float",
+}
+
+
+def _next_step(metric: str, measurement: Measurement) -> str:
+    """What to try first: for latency, the stage that takes most of the frame."""
+    if metric in NEXT_STEPS:
+        return NEXT_STEPS[metric]
+    medians = {name: median(float(np.median(run.stages[name])) for run in measurement.runs) for name in STAGES}
+    largest = max(medians, key=lambda name: medians[name])
+    share = 100 * medians[largest] / max(sum(medians.values()), 1.0)
+    return f"{largest} takes {share:.0f} % of a frame, start there"
 
 
 def _unmeasured(metric: str, measurement: Measurement) -> str:

@@ -183,6 +183,13 @@ NEXT_STEPS = {
     "fps_fluctuation_percent": "look for other load, for heat and for clocks that change",
     "peak_memory_mb": _MEMORY,
     "memory_share_percent": _MEMORY,
+    "model_memory_mb": _MEMORY,
+    "runtime_memory_mb": _MEMORY,
+    "device_memory_mb": "check that this is the device that the profile means",
+    "file_size_mb": "quantise the weights, or store them as float16",
+    "import_ms": "see which packages the engine imports",
+    "load_ms": "see what the engine optimises at load, and whether it can keep the result",
+    "first_inference_ms": "run one frame right after loading",
     "accuracy_min_percent": "compare the card's [input] (region, resize, colour, mean, std) with the training",
     "accuracy_loss_points": "calibrate on more frames, or keep the most sensitive layers in float",
 }

@@ -65,19 +65,51 @@ def open_dataset(kind: str, options: Mapping[str, Any], folder: Path) -> Dataset
 
     ConfigError for an unknown kind or option, DatasetError for data that do not fit.
     """
-    if kind not in DATASETS:
-        raise ConfigError(unknown("data set kind", kind, DATASETS))
-    module, _, member = DATASETS[kind].partition(":")
-    maker = getattr(importlib.import_module(module), member)
-    known = [name for name in inspect.signature(maker).parameters if name != "folder"]
-    for name in options:
-        if name not in known:
-            raise ConfigError(unknown("option", name, known), where=f"data set kind {kind!r}")
+    maker = checked_maker(kind, options)
     try:
         dataset: Dataset = maker(folder=folder, **options)
     except TypeError as error:
         raise ConfigError(f"data set options do not fit {kind!r}: {error}") from error
     return dataset
+
+
+def checked_maker(kind: str, options: Mapping[str, Any]) -> Any:
+    """The class of a kind that takes these options; nothing of the data is read. ConfigError otherwise."""
+    maker = _maker(kind)
+    parameters = _options(maker)
+    for name in options:
+        if name not in parameters:
+            raise ConfigError(unknown("option", name, parameters), where=f"[dataset], kind {kind!r}")
+    for name, parameter in parameters.items():
+        if parameter.default is parameter.empty and name not in options:
+            raise ConfigError(f"data set kind {kind!r} needs the option {name!r}", where="[dataset]")
+    return maker
+
+
+def option_names(kind: str) -> list[str]:
+    """The options that a kind takes; ConfigError for an unknown kind."""
+    return list(_options(_maker(kind)))
+
+
+def _maker(kind: str) -> Any:
+    if kind not in DATASETS:
+        raise ConfigError(unknown("data set kind", kind, DATASETS), where="[dataset] kind")
+    module, _, member = DATASETS[kind].partition(":")
+    return getattr(importlib.import_module(module), member)
+
+
+def _options(maker: Any) -> dict[str, inspect.Parameter]:
+    return {name: one for name, one in inspect.signature(maker).parameters.items() if name != "folder"}
+
+
+def spread_blocks(dataset: Dataset, count: int, block: int = 20) -> list[int]:
+    """About `count` indices in blocks of consecutive frames spread evenly, so that clips stay whole in time."""
+    size = len(dataset)
+    if count >= size:
+        return list(range(size))
+    blocks, places = max(count // block, 1), max(size // block, 1)
+    starts = (index * places // blocks * block for index in range(min(blocks, places)))
+    return [start + step for start in starts for step in range(min(block, size - start))]
 
 
 def spread(dataset: Dataset, count: int) -> Iterator[int]:

@@ -1,0 +1,106 @@
+"""python -m harness.zoo train | finish | evaluate | speedup, for one net or all.
+
+`finish` is the end of `train` alone: score the files that are there and write the card.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.errors import HarnessError
+from harness.zoo.recipes import RECIPES
+
+ROOT = Path(__file__).parents[2]
+FILES = ("fp32.onnx", "int8.onnx", "fp32.tflite", "int8.tflite")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; exit code 2 and one sentence for what cannot be done."""
+    parser = argparse.ArgumentParser(prog="python -m harness.zoo", description=__doc__)
+    parser.add_argument("command", choices=sorted(COMMANDS))
+    parser.add_argument("net", choices=[*RECIPES, "all"])
+    parser.add_argument("--seed", type=int, default=1, help="of the training")
+    parser.add_argument("--threads", type=int, default=1, help="of the training; better two nets at once")
+    parser.add_argument("--frames", type=int, default=8000, help="of split eval, for evaluate")
+    parser.add_argument("--cache", type=Path, default=ROOT / ".cache" / "zoo", help="rendered frames, checkpoints")
+    parser.add_argument("--models", type=Path, default=ROOT / "suites" / "models", help="where the files go")
+    chosen = parser.parse_args(arguments)
+    try:
+        for name in RECIPES if chosen.net == "all" else [chosen.net]:
+            COMMANDS[chosen.command](name, chosen)
+    except HarnessError as error:
+        print(error.sentence, file=sys.stderr)
+        return 2
+    return 0
+
+
+def train(name: str, chosen: argparse.Namespace) -> None:
+    """Train, export, quantise, score, and write the card: everything in suites/models/NAME."""
+    from harness.zoo import train as training
+
+    net = training.train(RECIPES[name], seed=chosen.seed, cache=chosen.cache, threads=chosen.threads)
+    folder = chosen.models / name
+    folder.mkdir(parents=True, exist_ok=True)
+    make_files(name, net, chosen.cache, folder)
+    finish(name, chosen)
+
+
+def make_files(name: str, net: object, cache: Path, folder: Path) -> None:
+    """The four files of a trained net."""
+    from harness.zoo import data, export, quantise
+
+    recipe = RECIPES[name]
+    pictures = data.examples(recipe, data.CALIBRATION, cache).pictures
+    evaluated = data.frame_hashes(data.evaluation(data.EVALUATION_FRAMES), cache)
+    data.require_disjoint(data.frame_hashes(data.CALIBRATION, cache), evaluated)
+    export.to_onnx(net, recipe, folder / "fp32.onnx")
+    export.to_tflite(net, recipe, folder / "fp32.tflite")
+    quantise.quantise_onnx(recipe, pictures, folder / "fp32.onnx", folder / "int8.onnx")
+    quantise.quantise_tflite(recipe, pictures, folder / "fp32.tflite", folder / "int8.tflite")
+
+
+def finish(name: str, chosen: argparse.Namespace) -> None:
+    """Score the files and write the card with a floor below the worst score."""
+    from harness.zoo import cards, export
+
+    recipe, folder = RECIPES[name], chosen.models / name
+    worst = min(evaluate(name, chosen).values())
+    names = export.output_names(folder / "int8.tflite", recipe)
+    cards.write_card(recipe, folder, seed=chosen.seed, tflite_outputs=names, worst=worst)
+
+
+def evaluate(name: str, chosen: argparse.Namespace) -> dict[str, float]:
+    """Print every file's score on the evaluation split; file name -> score in per cent."""
+    from harness.zoo import data, measure
+
+    recipe = RECIPES[name]
+    examples = data.examples(recipe, data.evaluation(chosen.frames), chosen.cache)
+    values = {}
+    for file in FILES:
+        engine = "onnxruntime" if file.endswith(".onnx") else "litert"
+        score = measure.score(recipe, examples, chosen.models / name / file, engine)
+        values[file] = score.value
+        extras = {key: round(value, 2) for key, value in score.extras.items()}
+        said = f"{name} {file} {score.name} {score.value:.2f} trivial {score.trivial:.2f}"
+        print(said, json.dumps(extras), flush=True)
+    return values
+
+
+def speedup(name: str, chosen: argparse.Namespace) -> None:
+    """Print FP32 against INT8 on every engine, one thread, interleaved."""
+    from harness.zoo import measure
+
+    folder = chosen.models / name
+    for engine, (file_format, _) in measure.ENGINES.items():
+        speed = measure.speed(folder / f"fp32.{file_format}", folder / f"int8.{file_format}", engine)
+        print(f"{name} {engine} fp32 {speed.fp32_ms:.3f} ms int8 {speed.int8_ms:.3f} ms {speed.ratio:.2f}x", flush=True)
+
+
+COMMANDS = {"evaluate": evaluate, "finish": finish, "speedup": speedup, "train": train}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""Cards are written in the format that the harness reads; the shipped models do what their cards say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.model import read_card
+from harness.zoo import cards, data, measure
+from harness.zoo.recipes import RECIPES
+
+SHIPPED = Path(__file__).parents[2] / "suites" / "models"
+MOST_BYTES = 16 * 2**20
+NAMES = sorted(RECIPES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_written_card_is_read_as_it_was_meant(name: str, tmp_path: Path) -> None:
+    recipe = RECIPES[name]
+    folder = tmp_path / name
+    folder.mkdir()
+    outputs = {one: f"StatefulPartitionedCall:{index}" for index, one in enumerate(recipe.outputs)}
+    cards.write_card(recipe, folder, seed=3, tflite_outputs=outputs, worst=91.7)
+    card = read_card(folder)
+    assert card.input_spec("onnx") == recipe.input
+    assert card.input_spec("tflite").layout == "NHWC"
+    assert card.outputs("tflite") == outputs
+    assert _plain(card.task_spec().options) == _plain(measure.options(recipe))
+    assert card.variants["int8"].parent == "fp32"
+    assert "--seed 3" in card.variants["fp32"].made
+
+
+def test_the_floor_stands_below_the_worst_score(tmp_path: Path) -> None:
+    cards.write_card(RECIPES["gaze"], tmp_path, seed=1, tflite_outputs={}, worst=91.7)
+    assert "accuracy_min_percent = 88.0" in (tmp_path / "model.toml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_shipped_card_agrees_with_its_recipe(name: str) -> None:
+    card, recipe = read_card(SHIPPED / name), RECIPES[name]
+    assert card.input_spec("onnx") == recipe.input
+    assert _plain(card.task_spec().options) == _plain(measure.options(recipe))
+    assert card.dataset["truth"] == recipe.truth
+    for variant in card.variants:
+        for file_format in ("onnx", "tflite"):
+            assert card.file(variant, file_format).is_file()
+
+
+def test_the_shipped_files_are_small_enough_for_git() -> None:
+    assert sum(path.stat().st_size for path in SHIPPED.rglob("*.*")) < MOST_BYTES
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("variant", ["fp32", "int8"])
+@pytest.mark.parametrize(("engine", "package"), [("onnxruntime", "onnxruntime"), ("litert", "ai_edge_litert")])
+def test_a_shipped_file_is_far_better_than_a_constant_answer(
+    name: str, variant: str, engine: str, package: str, few: dict[str, data.Examples]
+) -> None:
+    pytest.importorskip(package)
+    file = SHIPPED / name / f"{variant}.{measure.ENGINES[engine][0]}"
+    score = measure.score(RECIPES[name], few[name], file, engine)
+    assert score.value > score.trivial + 20.0
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> dict[str, data.Examples]:
+    pytest.importorskip("cv2")
+    split = data.Split(name="eval", frames=120, step=37)
+    cache = tmp_path_factory.mktemp("eval")
+    return {name: data.examples(recipe, split, cache) for name, recipe in RECIPES.items()}
+
+
+def test_a_truth_leaves_out_absent_boxes() -> None:
+    boxes = np.full((8, 4), np.nan, np.float32)
+    boxes[0] = 1, 2, 3, 4
+    assert measure.truth(RECIPES["head_counting"], boxes).tolist() == [[1, 2, 3, 4, 0]]
+
+
+def _plain(options: Mapping[str, Any]) -> object:
+    """Lists and tuples made equal."""
+    return json.loads(json.dumps(dict(options)))

@@ -7,7 +7,8 @@ import inspect
 import json
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ import numpy as np
 
 from harness import tasks
 from harness.case import Array, Job, pack_ragged, read_arrays, unpack_ragged
+from harness.packing import Labelled
 from harness.profile import DeviceProfile
+from harness.tasks import Score, Task
 from harness.tasks.preprocess import RESIZER
 
 PACKAGES = {
@@ -72,6 +75,25 @@ def keep_predictions(cache: Path, key: str, predictions: tuple[Array, ...]) -> N
     values, counts = pack_ragged(predictions)
     np.savez(temporary, values=values, counts=counts)
     temporary.replace(path)
+
+
+def score_of(task: Task, predictions: tuple[Array, ...], labelled: Labelled) -> Score:
+    """The score of `predictions`, with how many frames it rests on and its share in each condition slice."""
+    clips = [str(sample.get("clip", "")) for sample in labelled.samples]
+    score = task.score(predictions, labelled.truths, clips if all(clips) else ())
+    extras = {**score.extras, **_slices(score, labelled.samples)}
+    return replace(score, frames=len(labelled.truths), of_frames=labelled.of_frames, extras=extras)
+
+
+def _slices(score: Score, samples: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Per cent of right frames in each slice, for scores that are shares of frames."""
+    if score.per_frame is None:
+        return {}
+    members: dict[str, list[int]] = {}
+    for index, sample in enumerate(samples):
+        for condition, value in sample.get("slices", {}).items():
+            members.setdefault(f"slice_{condition}_{value}_percent", []).append(index)
+    return {name: 100 * float(np.mean(score.per_frame[indices])) for name, indices in sorted(members.items())}
 
 
 def _path(cache: Path, key: str) -> Path:

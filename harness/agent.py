@@ -15,12 +15,14 @@ import traceback
 from pathlib import Path
 from typing import List
 
-from harness.case import Job
+from harness.case import Job, save_predictions
 from harness.errors import ConfigError, HarnessError, WorkerError
 from harness.measure import measure
+from harness.tasks.preprocess import one_thread
 
 PROGRESS = "@dms "
 END_WITH_PARENT = "DMS_END_WITH_PARENT"
+LAST_PATH = "DMS_LAST_PATH"
 PR_SET_PDEATHSIG = 1
 FAILED = 3
 
@@ -28,10 +30,13 @@ FAILED = 3
 def main(arguments: List[str]) -> int:
     """Returns the process's exit status: 0 with a Run, 3 with an error.json."""
     job_path, out = Path(arguments[0]), Path(arguments[1])
+    sys.path.extend(filter(None, [os.environ.get(LAST_PATH)]))
     try:
         job = Job.from_json(job_path.read_text(encoding="utf-8"))
         _confine(job)
-        measure(job, _say).save(out)
+        predictions = measure(job, _say, lambda run: run.save(out))
+        if job.labelled_path:
+            save_predictions(predictions, out)
     except BaseException as error:
         traceback.print_exc()
         (out / "error.json").write_text(json.dumps(_explain(error).to_wire()), encoding="utf-8")
@@ -47,6 +52,7 @@ def _say(phase: str, done: int, total: int) -> None:
 def _confine(job: Job) -> None:
     if END_WITH_PARENT in os.environ:
         _end_with_parent()
+    one_thread()
     if job.cpu_cores and hasattr(os, "sched_setaffinity"):
         try:
             os.sched_setaffinity(0, job.cpu_cores)
@@ -79,7 +85,7 @@ def _explain(error: BaseException) -> HarnessError:
             f"out of memory: {str(error) or type(error).__name__}",
             remedy="the model needs more than memory_limit_mib of the device profile allows",
         )
-    return WorkerError(f"{type(error).__name__}: {error}", remedy="see worker.log beside the results")
+    return WorkerError(f"{type(error).__name__}: {error}")
 
 
 if __name__ == "__main__":

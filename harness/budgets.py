@@ -49,20 +49,22 @@ class Budget:
 
 
 def budgets_of(profile: DeviceProfile, card: ModelCard) -> tuple[Budget, ...]:
-    """All budgets of one model on one device; the card's limit replaces the general one of the same metric.
+    """All budgets of one model on one device.
 
+    The profile's gates always hold. The card's limit replaces the embedded class's and the advice of
+    the same metric and stays as binding as these; what only the card limits is a gate.
     ConfigError for a metric that does not exist.
     """
     device_file = f"devices/{profile.name}.toml"
+    gates = list(_budgets(profile.budgets, True, device_file))
     general = [
-        *_budgets(profile.budgets, True, device_file),
         *_budgets(EMBEDDED, profile.embedded, "the embedded class of devices"),
-        *_budgets(profile.advice, False, device_file),
+        *_budgets(profile.advice, False, device_file, "advice"),
     ]
     own = {one.metric: one for one in _budgets(card.budgets, True, f"{card.name}/model.toml")}
-    limited = {one.metric for one in general}
-    replaced = [_tailored(one, own) for one in general] + [one for one in own.values() if one.metric not in limited]
-    return tuple(sorted(set(replaced), key=lambda one: (one.metric, not one.gate, one.limit)))
+    replaced = {one.metric for one in general}
+    tailored = [_tailored(one, own) for one in general] + [one for one in own.values() if one.metric not in replaced]
+    return tuple(sorted({*gates, *tailored}, key=lambda one: (one.metric, not one.gate, one.limit)))
 
 
 def budgets_for(budgets: Iterable[Budget], metric: str) -> tuple[Budget, ...]:
@@ -76,8 +78,13 @@ def _tailored(budget: Budget, own: Mapping[str, Budget]) -> Budget:
     return replace(mine, gate=budget.gate) if mine else budget
 
 
-def _budgets(limits: Mapping[str, float], gate: bool, source: str) -> Iterator[Budget]:
+def _budgets(limits: Mapping[str, float], gate: bool, source: str, table: str = "budgets") -> Iterator[Budget]:
     for metric, limit in limits.items():
-        if metric not in METRICS and metric not in DERIVED:
-            raise ConfigError(unknown("metric", metric, [*METRICS, *DERIVED]), where=f"{source}, budgets")
+        check_metric(metric, f"{source}, {table}")
         yield Budget(metric=metric, limit=limit, gate=gate, source=source)
+
+
+def check_metric(metric: str, where: str = "") -> None:
+    """ConfigError for a metric that does not exist."""
+    if metric not in METRICS and metric not in DERIVED:
+        raise ConfigError(unknown("metric", metric, [*METRICS, *DERIVED]), where=where)

@@ -111,7 +111,8 @@ class Job:
     """All that the worker needs for one run; paths are the worker's own.
 
     `outputs` maps the task's output names to the file's tensor names. `weight_dtype` is the type of
-    most of the file's weights: what a file is called proves nothing. `timed`: push the camera
+    most of the file's weights: what a file is called proves nothing. `stateful`: an
+    answer may depend on the frames before. `timed`: push the camera
     frames back to back and time them. `labelled_path`: where it is given, predict every frame of
     that prepared pack afterwards, untimed, and keep the predictions.
     """
@@ -128,6 +129,7 @@ class Job:
     outputs: Mapping[str, str] = field(default_factory=dict)
     extra_inputs: Tuple[ExtraInput, ...] = ()
     weight_dtype: str = ""
+    stateful: bool = False
     timed: bool = True
     labelled_path: str = ""
     cpu_cores: Tuple[int, ...] = ()
@@ -174,8 +176,9 @@ class Run:
     predictions: Tuple[Array, ...] = ()
 
     def save(self, folder: Path) -> None:
-        """Write run.json and run.npz into `folder`."""
-        values, offsets = pack_ragged(self.predictions)
+        """Write run.npz, predictions.npz where there are any, and run.json, which comes last."""
+        if self.predictions:
+            save_predictions(self.predictions, folder)
         arrays: Dict[str, Any] = {f"stage_{name}": column for name, column in self.stages.items()}
         np.savez(
             folder / "run.npz",
@@ -183,8 +186,6 @@ class Run:
             start_ns=self.start_ns,
             cpu_ns=self.cpu_ns,
             warmup_ns=self.warmup_ns,
-            prediction_values=values,
-            prediction_offsets=offsets,
             **arrays,
         )
         text = json.dumps({"marks": dict(self.marks), "facts": dict(self.facts)}, indent=1, sort_keys=True)
@@ -203,8 +204,25 @@ class Run:
             warmup_ns=arrays["warmup_ns"],
             marks=raw["marks"],
             facts=raw["facts"],
-            predictions=unpack_ragged(arrays["prediction_values"], arrays["prediction_offsets"]),
+            predictions=load_predictions(folder),
         )
+
+
+def save_predictions(predictions: Tuple[Array, ...], folder: Path) -> None:
+    """Write predictions.npz into `folder`; a reader sees the whole file or none."""
+    temporary = folder / "predictions.part.npz"
+    values, counts = pack_ragged(predictions)
+    np.savez(temporary, values=values, counts=counts)
+    temporary.replace(folder / "predictions.npz")
+
+
+def load_predictions(folder: Path) -> Tuple[Array, ...]:
+    """What `save_predictions` wrote, or nothing where it wrote nothing; OSError, ValueError or KeyError if damaged."""
+    path = folder / "predictions.npz"
+    if not path.is_file():
+        return ()
+    arrays = read_arrays(path)
+    return unpack_ragged(arrays["values"], arrays["counts"])
 
 
 def read_arrays(path: Path) -> Dict[str, Array]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness import __version__
-from harness.errors import ConfigError, HarnessError
+from harness.errors import ConfigError, HarnessError, printable
 
 CONFIG_STATUS = 4
 
@@ -58,7 +58,7 @@ def _devices(parsed: argparse.Namespace) -> str:
     if not names:
         raise ConfigError("there are no device profiles", where=str(parsed.folder), remedy="write devices/NAME.toml")
     profiles = [read_profile(name, parsed.folder) for name in names]
-    return "\n".join(f"{one.name:<14}{', '.join(one.runtimes):<36}{one.description}" for one in profiles)
+    return "\n".join(f"{one.name:<14}{', '.join(one.runtimes):<36}{printable(one.description)}" for one in profiles)
 
 
 if __name__ == "__main__":

@@ -35,11 +35,13 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 def check(schema: type[S], tables: Mapping[str, Any], path: Path) -> S:
     """`tables` as `schema`; ConfigError with every fault that was found."""
-    strange = [f"{place} = {value}: not a finite number or a text" for place, value in _strange(tables)]
-    if strange:
-        raise ConfigError("; ".join(strange), where=str(path))
     try:
+        strange = [f"{place} = {value}: not a finite number or a text" for place, value in _strange(tables)]
+        if strange:
+            raise ConfigError("; ".join(strange), where=str(path))
         return schema.model_validate(_tuples(tables))
+    except RecursionError as error:
+        raise ConfigError("tables within tables without end", where=str(path)) from error
     except ValidationError as error:
         faults = "; ".join(_fault(schema, one) for one in error.errors())
         raise ConfigError(faults, where=str(path)) from error
@@ -80,7 +82,15 @@ def _fault(schema: type[BaseModel], error: Any) -> str:
         return unknown("key", place, _known_keys(schema, error["loc"]))
     if error["type"] == "missing":
         return f"{place} is missing"
-    return f"{place} = {error['input']!r}: {error['msg']}"
+    return f"{place} = {_shown(error['input'])}: {error['msg']}"
+
+
+def _shown(value: Any) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # Python refuses to print whole numbers of thousands of digits
+        return "a number of thousands of digits"
+    return text if len(text) <= 200 else f"{text[:200]}…"
 
 
 def _known_keys(schema: type[BaseModel], location: tuple[Any, ...]) -> list[str]:

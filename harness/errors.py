@@ -22,6 +22,11 @@ class HarnessError(Exception):
         advice = f"; {self.remedy}" if self.remedy else ""
         return f"{self.what}{place}{advice}"
 
+    def placed(self, where: str) -> HarnessError:
+        """The same error with `where` before the place it knows."""
+        place = f"{where}, {self.where}" if self.where else where
+        return type(self)(self.what, where=place, remedy=self.remedy)
+
     def to_wire(self) -> Dict[str, str]:
         """The error as plain JSON values, to cross from the worker to the host."""
         return {"type": type(self).__name__, "what": self.what, "where": self.where, "remedy": self.remedy}

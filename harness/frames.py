@@ -48,11 +48,13 @@ def write_pack(folder: Path, frames: Iterable[Frame]) -> int:
     return len(entries)
 
 
-def read_pack(folder: Path) -> Tuple[Frame, ...]:
-    """The frames of a pack, read whole; DatasetError where the pack is not whole."""
+def read_pack(folder: Path, mapped: bool = False) -> Tuple[Frame, ...]:
+    """The frames of a pack, in memory or `mapped` from the file; DatasetError where the pack is not whole."""
     try:
         entries = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-        pixels = np.fromfile(folder / PIXELS, np.uint8)
+        path = folder / PIXELS
+        # An empty file cannot be mapped.
+        pixels = np.memmap(path, np.uint8, "r") if mapped and entries else np.fromfile(path, np.uint8)
         return tuple(_frame(entry, pixels) for entry in entries)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(

@@ -6,17 +6,26 @@ import gc
 import itertools
 import os
 import platform
+import tempfile
 import time
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
+from typing import IO, Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
 from harness.case import STAGES, Array, Job, Plan, Run
 from harness.frames import Frame, read_pack
-from harness.pipeline import Clock, NullPipeline, Pipeline, Record, push, split_records
+from harness.liveness import look_alive
+from harness.pipeline import (
+    Clock,
+    NullPipeline,
+    Pipeline,
+    push,
+    read_records,
+    split_records,
+    write_records,
+)
 from harness.probes import memory as process_memory
 from harness.runtimes import Runtime, open_runtime
 from harness.tasks import open_task
@@ -24,23 +33,33 @@ from harness.tasks.preprocess import RESIZER
 
 Say = Callable[[str, int, int], None]
 COST_FRAMES = 2000
-CHUNK_FRAMES = 60
+LONGEST_CHUNK_FRAMES = 60
+CHUNK_NS = 1_000_000_000
 
 
-def measure(job: Job, say: Say) -> Run:
-    """Carry out `job`. `say` is told (phase, frames done, frames in all) outside the timed loops.
+def measure(job: Job, say: Say, keep: Callable[[Run], None]) -> Tuple[Array, ...]:
+    """Carry out `job`: hand the timed Run to `keep`, then give the predictions for the labelled frames.
 
-    Raises EngineError, DatasetError or whatever the engine itself raises.
+    An untimed Run is handed over after the predictions.
+
+    `say` is told (phase, frames done, frames in all) outside the timed loops, at least about once a
+    second. Raises EngineError, DatasetError or whatever the engine itself raises; what was handed to
+    `keep` before stays good.
     """
     frames = read_pack(Path(job.frames_path))
     runtime = open_runtime(job.engine, job.model_path, job.options)
-    session = _Session(job, runtime, frames, say)
-    with session.loaded() as pipeline:
-        timed = session.time(pipeline) if job.timed else session.untimed()
-        return replace(timed, predictions=session.predict(pipeline)) if job.labelled_path else timed
+    recording = _Recording(job, runtime, frames, say)
+    with recording.loaded() as pipeline:
+        if job.timed:
+            keep(recording.timed(pipeline))
+        predictions = recording.predictions(pipeline) if job.labelled_path else ()
+        if not job.timed:
+            # Without its predictions it is worth nothing: a worker that dies before must not leave it.
+            keep(recording.untimed())
+        return predictions
 
 
-class _Session:
+class _Recording:
     """The marks and facts that one run collects on its way."""
 
     def __init__(self, job: Job, runtime: Runtime, frames: Sequence[Frame], say: Say) -> None:
@@ -51,7 +70,6 @@ class _Session:
         self._memory: Any = getattr(runtime, "memory", process_memory)
         self._marks: Dict[str, float] = {"file_bytes": os.path.getsize(job.model_path)}
         self._facts: Dict[str, Any] = _machine_facts(job)
-
         self._set("device_memory_bytes", process_memory.device_bytes())
 
     @contextmanager
@@ -63,7 +81,7 @@ class _Session:
         self._runtime.prepare()
         self._marks["import_ns"] = self._clock() - start
         self._weigh("rss_after_import_bytes")
-        self._memory.reset_peak()
+        self._new_peak()
         start = self._clock()
         with self._runtime as runtime:
             self._marks["load_ns"] = self._clock() - start
@@ -71,36 +89,48 @@ class _Session:
             self._mark_peak("peak_load_bytes")
             yield Pipeline(self._job, runtime, open_task(self._job.task, self._job.input))
 
-    def time(self, pipeline: Pipeline) -> Run:
+    def timed(self, pipeline: Pipeline) -> Run:
         """First inference, warm-up, timed frames, liveness; in this order."""
         self._measure_own_cost()
         self._first_inference(pipeline)
-        plan = self._job.plan
-        warmup_ns = self._warm_up(pipeline, plan)
-        self._memory.reset_peak()
-        columns = split_records(self._timed(pipeline, plan))
-        self._weigh("rss_steady_bytes")
-        self._mark_peak("peak_steady_bytes")
-        self._check_alive(pipeline)
+        warmup_ns = self._warm_up(pipeline, self._job.plan)
+        self._new_peak()
+        with tempfile.TemporaryFile() as records:
+            self._time_frames(pipeline, records, _chunk_frames(warmup_ns))
+            self._weigh("rss_steady_bytes")
+            self._mark_peak("peak_steady_bytes")
+            columns = split_records(read_records(records))
+        self._facts.update(look_alive(self._answer(pipeline), self._frames, self._job.stateful))
         return self._run(columns, warmup_ns)
 
     def untimed(self) -> Run:
         """A Run that holds marks and facts only."""
         return self._run(split_records([]), np.zeros(0, np.int64))
 
-    def predict(self, pipeline: Pipeline) -> Tuple[Array, ...]:
+    def predictions(self, pipeline: Pipeline) -> Tuple[Array, ...]:
         """Every frame of the labelled pack once."""
-        frames = read_pack(Path(self._job.labelled_path))
-        predictions: List[Array] = []
+        frames = read_pack(Path(self._job.labelled_path), mapped=True)
+        found: List[Array] = []
+        said_ns = 0
         for index, frame in enumerate(frames):
             feeds, geometry = pipeline.pre(frame)
-            predictions.append(pipeline.post(pipeline.infer(feeds), geometry))
-            if index % 100 == 0:
-                self._say("accuracy", index, len(frames))
-        return tuple(predictions)
+            found.append(pipeline.post(pipeline.infer(feeds), geometry))
+            if time.monotonic_ns() - said_ns > CHUNK_NS:
+                said_ns = time.monotonic_ns()
+                self._say("accuracy", index + 1, len(frames))
+        return tuple(found)
+
+    def _answer(self, pipeline: Pipeline) -> Callable[[Frame], Dict[str, Array]]:
+        """The raw outputs for one frame, each after a word to the host."""
+
+        def answer(frame: Frame) -> Dict[str, Array]:
+            self._say("outputs", 0, 1)
+            return pipeline.outputs(frame)
+
+        return answer
 
     def _first_inference(self, pipeline: Pipeline) -> None:
-        self._memory.reset_peak()
+        self._new_peak()
         first = split_records(push(self._frames[:1], pipeline, self._clock, _no_clock))
         self._marks["first_inference_ns"] = int(first["infer"][0])
         self._mark_peak("peak_first_bytes")
@@ -111,24 +141,28 @@ class _Session:
         windows: List[Array] = []
         steady = False
         while not steady and len(windows) * plan.warmup_window < plan.warmup_cap_frames:
-            self._say("warm-up", len(windows) * plan.warmup_window, plan.warmup_cap_frames)
-            taken = itertools.islice(source, plan.warmup_window)
-            windows.append(split_records(push(taken, pipeline, self._clock, _no_clock))["frame"])
+            done = len(windows) * plan.warmup_window
+            frames: List[Array] = []
+            for taken in _chunks(plan.warmup_window, _chunk_frames(windows[-1] if windows else None)):
+                self._say("warm-up", done, plan.warmup_cap_frames)
+                records = push(itertools.islice(source, taken), pipeline, self._clock, _no_clock)
+                frames.append(split_records(records)["frame"])
+            windows.append(np.concatenate(frames))
             steady = len(windows) > 1 and _agree(windows[-2], windows[-1], plan.warmup_tolerance)
         self._facts["steady"] = steady
         return np.concatenate(windows) if windows else np.zeros(0, np.int64)
 
-    def _timed(self, pipeline: Pipeline, plan: Plan) -> List[Record]:
-        source = itertools.cycle(self._frames)
-        records: List[Record] = []
-        until = self._clock() + int(plan.minimum_s * 1e9)
+    def _time_frames(self, pipeline: Pipeline, records: IO[bytes], chunk: int) -> None:
+        """Push the plan's frames; each chunk goes to a file, so that a long run does not measure its own records."""
+        plan, source, done = self._job.plan, itertools.cycle(self._frames), 0
+        start = self._clock()
+        until = start + int(plan.minimum_s * 1e9)
         with garbage_collector_off():
-            while len(records) < plan.frames or self._clock() < until:
-                self._say("measuring", len(records), max(plan.frames, len(records) + 1))
-                left = plan.frames - len(records)
-                chunk = itertools.islice(source, min(CHUNK_FRAMES, left) if left > 0 else CHUNK_FRAMES)
-                records += push(chunk, pipeline, self._clock, self._cpu_clock)
-        return records
+            while done < plan.frames or self._clock() < until:
+                self._say("measuring", *_progress(done, plan, (self._clock() - start) / 1e9))
+                taken = min(chunk, plan.frames - done) if done < plan.frames else chunk
+                write_records(push(itertools.islice(source, taken), pipeline, self._clock, self._cpu_clock), records)
+                done += taken
 
     def _measure_own_cost(self) -> None:
         """What the harness adds to a frame, from a pipeline that does nothing."""
@@ -142,13 +176,6 @@ class _Session:
         self._marks["harness_residual_median_ns"] = float(np.median(residual))
         self._marks["harness_residual_p99_ns"] = float(np.percentile(residual, 99))
         self._marks["timer_resolution_ns"] = timer_resolution_ns(self._clock)
-
-    def _check_alive(self, pipeline: Pipeline) -> None:
-        """Are the outputs finite, different for different frames, equal for the same frame?"""
-        answers = [_digest(pipeline.infer(pipeline.pre(frame)[0])) for frame in (*self._frames, self._frames[0])]
-        self._facts["outputs_finite"] = all(finite for _, finite in answers)
-        self._facts["outputs_vary"] = len({digest for digest, _ in answers}) > 1 or len(self._frames) == 1
-        self._facts["outputs_repeat"] = answers[0] == answers[-1]
 
     def _run(self, columns: Dict[str, Array], warmup_ns: Array) -> Run:
         self._facts.update(self._runtime.facts())
@@ -164,6 +191,9 @@ class _Session:
 
     def _weigh(self, mark: str) -> None:
         self._set(mark, self._memory.resident_bytes())
+
+    def _new_peak(self) -> None:
+        self._facts["peak_reset"] = self._memory.reset_peak()
 
     def _mark_peak(self, mark: str) -> None:
         self._set(mark, self._memory.peak_bytes())
@@ -202,9 +232,20 @@ def _agree(before: Array, after: Array, tolerance: float) -> bool:
     return abs(new - old) <= tolerance * old
 
 
-def _digest(outputs: Dict[str, Array]) -> Tuple[Tuple[bytes, ...], bool]:
-    finite = all(bool(np.isfinite(value).all()) for value in outputs.values() if value.dtype.kind == "f")
-    return tuple(np.ascontiguousarray(outputs[name]).tobytes() for name in sorted(outputs)), finite
+def _chunk_frames(seen_ns: Optional[Array]) -> int:
+    """Frames to push between two words to the host: about a second's worth."""
+    if seen_ns is None or not len(seen_ns):
+        return 1
+    return int(min(max(CHUNK_NS // max(int(np.median(seen_ns)), 1), 1), LONGEST_CHUNK_FRAMES))
+
+
+def _chunks(total: int, size: int) -> Iterator[int]:
+    return (min(size, total - done) for done in range(0, total, size))
+
+
+def _progress(done: int, plan: Plan, spent_s: float) -> Tuple[int, int]:
+    """How much is done of how much: frames, or seconds where the plan asks for a time."""
+    return (int(spent_s), int(plan.minimum_s)) if plan.minimum_s else (done, plan.frames)
 
 
 def _no_clock() -> int:

@@ -23,6 +23,8 @@ class Metric:
 
     of: the number, None where the run does not tell. min_frames: below it the number is not given.
     speed: depends on how fast the machine is at the moment (the smoke plan never judges these).
+    frames: comes from the timed frames, so it means something only where these became steady and add
+    up. stage and share: of a percentile, which is judged by the exact bound over frames.
     """
 
     name: str
@@ -31,6 +33,9 @@ class Metric:
     of: Callable[[Run], float | None]
     min_frames: int = 1
     speed: bool = True
+    frames: bool = False
+    stage: str = ""
+    share: float | None = None
 
     def value(self, run: Run) -> float | None:
         """The number, or None where the run is too short or does not tell."""
@@ -42,21 +47,23 @@ def _latency_metrics() -> Iterator[Metric]:
         for label, share in PERCENTILES.items():
             yield Metric(
                 name=f"{stage}_{label}_ms", unit="ms", better="less",
-                of=_percentile(stage, share), min_frames=minimum_frames(share),
+                of=_percentile(stage, share), min_frames=minimum_frames(share), frames=True,
+                stage=stage, share=share,
             )  # fmt: skip
-        yield Metric(name=f"{stage}_max_ms", unit="ms", better="less", of=_largest(stage))
+        yield Metric(name=f"{stage}_max_ms", unit="ms", better="less", of=_largest(stage), frames=True)
 
 
-def _times(run: Run, stage: str) -> Array:
+def stage_times(run: Run, stage: str) -> Array:
+    """Nanoseconds of one stage, or of the whole frame, in frame order."""
     return run.frame_ns if stage == "frame" else run.stages[stage]
 
 
 def _percentile(stage: str, share: float) -> Callable[[Run], float]:
-    return lambda run: nearest_rank(_times(run, stage), share) / MS
+    return lambda run: nearest_rank(stage_times(run, stage), share) / MS
 
 
 def _largest(stage: str) -> Callable[[Run], float]:
-    return lambda run: float(_times(run, stage).max()) / MS
+    return lambda run: float(stage_times(run, stage).max()) / MS
 
 
 def window_fps(run: Run) -> Array:
@@ -109,13 +116,16 @@ def _peak(run: Run) -> float | None:
 _WINDOWS = WINDOW_FRAMES * MINIMUM_WINDOWS
 _P99 = minimum_frames(0.99)
 _OTHER = (
-    Metric(name="fps_mean", unit="1/s", better="more", of=_mean_fps),
-    Metric(name="fps_fluctuation_percent", unit="%", better="less", of=_fluctuation, min_frames=_WINDOWS),
-    Metric(name="fps_worst_window", unit="1/s", better="more", of=_worst_window, min_frames=WINDOW_FRAMES),
-    Metric(name="frame_p99_over_p50", unit="x", better="less", of=_tail_ratio, min_frames=_P99),
-    Metric(name="longest_gap_ms", unit="ms", better="less", of=_longest_gap, min_frames=2),
-    Metric(name="frame_cpu_p50_ms", unit="ms", better="less", of=_cpu_percentile(0.5)),
-    Metric(name="frame_cpu_p99_ms", unit="ms", better="less", of=_cpu_percentile(0.99), min_frames=_P99),
+    Metric(name="fps_mean", unit="1/s", better="more", frames=True, of=_mean_fps),
+    Metric(name="fps_fluctuation_percent", unit="%", better="less", frames=True,
+           of=_fluctuation, min_frames=_WINDOWS),
+    Metric(name="fps_worst_window", unit="1/s", better="more", frames=True,
+           of=_worst_window, min_frames=WINDOW_FRAMES),
+    Metric(name="frame_p99_over_p50", unit="x", better="less", frames=True, of=_tail_ratio, min_frames=_P99),
+    Metric(name="longest_gap_ms", unit="ms", better="less", frames=True, of=_longest_gap, min_frames=2),
+    Metric(name="frame_cpu_p50_ms", unit="ms", better="less", frames=True, of=_cpu_percentile(0.5)),
+    Metric(name="frame_cpu_p99_ms", unit="ms", better="less", frames=True,
+           of=_cpu_percentile(0.99), min_frames=_P99),
     Metric(name="import_ms", unit="ms", better="less", of=_mark("import_ns", MS)),
     Metric(name="load_ms", unit="ms", better="less", of=_mark("load_ns", MS)),
     Metric(name="first_inference_ms", unit="ms", better="less", of=_mark("first_inference_ns", MS)),

@@ -74,6 +74,7 @@ class ModelCard(Schema):
     input: Input
     extra_inputs: Mapping[str, Extra] = {}
     formats: Mapping[str, Format] = {}
+    stateful: bool = False
     options: Mapping[str, Any] = {}
     dataset: Mapping[str, Any] = {}
     variants: Mapping[str, Variant]
@@ -92,6 +93,11 @@ class ModelCard(Schema):
             _refuse_formats(f"variants.{name}.files", variant.files)
         _refuse_formats("formats", self.formats)
         return self
+
+    @property
+    def labelled(self) -> bool:
+        """True where the card says which truth of its data set the model is to be judged by."""
+        return "truth" in self.dataset
 
     def input_spec(self, file_format: str) -> InputSpec:
         """The image input as the files of `file_format` take it."""
@@ -137,9 +143,15 @@ def read_card(folder: Path) -> ModelCard:
 
 
 def find_cards(models: list[str], folder: Path) -> tuple[ModelCard, ...]:
-    """The cards that `models` names (names in `folder`, or folders); all of `folder` where it is empty."""
+    """The cards that `models` names (names in `folder`, or folders); all of `folder` where it is empty.
+
+    ConfigError for a name that is none, a wrong card, or no card at all.
+    """
     if not models:
-        return tuple(read_card(path.parent) for path in sorted(folder.glob("*/model.toml")))
+        found = tuple(read_card(path.parent) for path in sorted(folder.glob("*/model.toml")))
+        if not found:
+            raise ConfigError("there is no model card", where=str(folder), remedy="harness add-model FILE makes one")
+        return found
     cards = {card.folder.resolve(): card for name in models for card in _named(name, folder)}
     for first, second in itertools.combinations(cards.values(), 2):
         if first.name == second.name:
@@ -155,6 +167,9 @@ def _named(name: str, folder: Path) -> list[ModelCard]:
         return [read_card(folder / name)]
     if (Path(name) / "model.toml").is_file():
         return [read_card(Path(name).resolve())]
+    if Path(name).is_file():
+        remedy = f"harness add-model {name} makes a card for it"
+        raise ConfigError(f"{name!r} is a file and no card", where="--models", remedy=remedy)
     if Path(name).is_dir():
         cards = [read_card(path.parent) for path in sorted(Path(name).resolve().glob("*/model.toml"))]
         if cards:

@@ -6,30 +6,34 @@ import hashlib
 import inspect
 import json
 import os
-import queue
 import shutil
+import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from harness.case import Array, InputSpec, pack_ragged, read_arrays, unpack_ragged
-from harness.datasets import Dataset, Sample, open_dataset, spread
+from harness.datasets import Dataset, Sample, open_dataset, spread, spread_blocks
 from harness.errors import DatasetError, unknown
 from harness.frames import INDEX, Frame, write_pack
 from harness.tasks import preprocess
 
 REPORT_FRAMES = 50
+BLOCK_FRAMES = 20
+KINDS_WITH_CSV = ("folder", "video", "raw")
+LABEL_OPTIONS = ("labels", "classes", "unlabelled")
 PICTURE = ("width", "height", "colour", "resize", "roi", "pad_value")
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A data set by kind and options, so that each thread can open its own."""
+    """The data set of a card by kind and options, so that each thread can open its own."""
 
     kind: str
     options: Mapping[str, Any]
@@ -39,29 +43,58 @@ class Source:
         """The data set, not yet read."""
         return open_dataset(self.kind, self.options, self.folder)
 
+    def unlabelled(self) -> Source:
+        """The same frames without their labels, for a data set of files whose labels are wrong."""
+        if self.kind == "coco":
+            kept = {key: value for key, value in self.options.items() if key == "bits"}
+            return replace(self, kind="folder", options={**kept, "path": self.options.get("images", "."), "labels": ""})
+        if self.kind not in KINDS_WITH_CSV:
+            return self
+        kept = {key: value for key, value in self.options.items() if key not in LABEL_OPTIONS}
+        return replace(self, options={**kept, "labels": ""})
+
+    def where(self, key: str) -> str:
+        """The place of a key in the card that names this data set."""
+        return f"{self.folder / 'model.toml'}, {key}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Labelled:
-    """A prepared pack with the truth of each frame."""
+    """A prepared pack with the truth of each frame. of_frames: how many the whole data set has."""
 
     folder: Path
     truths: tuple[Array, ...]
     samples: tuple[Mapping[str, Any], ...]
+    of_frames: int
 
 
 def camera_pack(source: Source, roi: str | None, count: int, cache: Path) -> Path:
-    """`count` whole camera frames spread over the data set, each with its region `roi`."""
+    """`count` whole camera frames spread over the data set, each with its region `roi`.
+
+    Latency needs no labels: where they are wrong, the frames are taken without them.
+    """
+    try:
+        return _camera_pack(source, roi, count, cache)
+    except DatasetError as error:
+        try:
+            return _camera_pack(source.unlabelled(), roi, count, cache)
+        except DatasetError:
+            raise error from None
+
+
+def _camera_pack(source: Source, roi: str | None, count: int, cache: Path) -> Path:
     dataset = source.open()
     _refuse_empty(dataset, source)
     folder = cache / "frames" / _key("camera", dataset.fingerprint, roi, count)
-    if not (folder / "frames.json").is_file():
-        frames = (_camera_frame(dataset[index], roi) for index in spread(dataset, count))
+    if not (folder / INDEX).is_file():
+        samples = (dataset[index] for index in spread(dataset, count))
+        frames = (Frame(sample.frame, _region(sample, roi, source)) for sample in samples)
         _publish(folder, lambda temporary: write_pack(temporary, frames))
     return folder
 
 
 def prepared_pack(source: Source, truth: str, spec: InputSpec, count: int, cache: Path, progress: Progress) -> Labelled:
-    """`count` frames cropped and resized for one model, with their truths.
+    """About `count` frames cropped and resized for one model, with their truths, in blocks of consecutive frames.
 
     The pictures are what the measured preprocessing makes before it normalises. Rendering or
     decoding runs in threads, one per core: it is OpenCV's and numpy's work, done without Python's lock.
@@ -70,11 +103,12 @@ def prepared_pack(source: Source, truth: str, spec: InputSpec, count: int, cache
     _refuse_empty(dataset, source)
     shape = {key: value for key, value in asdict(spec).items() if key in PICTURE}
     code = inspect.getsource(preprocess)
-    folder = cache / "frames" / _key("prepared", dataset.fingerprint, truth, shape, count, code, preprocess.RESIZER)
-    if not (folder / "frames.json").is_file():
-        indices = list(spread(dataset, count))
+    indices = spread_blocks(dataset, count, BLOCK_FRAMES)
+    key = _key("prepared", dataset.fingerprint, truth, shape, indices, code, preprocess.RESIZER)
+    folder = cache / "frames" / key
+    if not (folder / INDEX).is_file():
         _publish(folder, lambda temporary: _write_prepared(temporary, source, truth, spec, indices, progress))
-    return _read_labelled(folder)
+    return _read_labelled(folder, len(dataset))
 
 
 def _write_prepared(
@@ -101,58 +135,42 @@ Prepared = tuple[Frame, Array, dict[str, Any]]
 
 
 def _prepare_all(source: Source, truth: str, spec: InputSpec, indices: Sequence[int]) -> Iterator[Prepared]:
-    """In order. Each thread opens the data set once and takes one block, so that a video is read forwards."""
-    threads = os.cpu_count() or 1
-    size = max(-(-len(indices) // threads), 1)
-    blocks = [indices[start : start + size] for start in range(0, len(indices), size)]
+    """In order, a few blocks ahead of the reader. Each thread opens the data set once."""
+    threads, own = os.cpu_count() or 1, threading.local()
+
+    def prepare(block: Sequence[int]) -> list[Prepared]:
+        if not hasattr(own, "dataset"):
+            own.dataset, own.make = source.open(), preprocess.Preprocess(spec)
+        return [_prepared(own.dataset[index], index, truth, source, own.make) for index in block]
+
+    blocks = [indices[start : start + BLOCK_FRAMES] for start in range(0, len(indices), BLOCK_FRAMES)]
     with ThreadPoolExecutor(threads) as pool:
-        queues = [queue.SimpleQueue[Prepared | BaseException | None]() for _ in blocks]
-        for block, out in zip(blocks, queues, strict=True):
-            pool.submit(_prepare, source, truth, spec, block, out)
-        for out in queues:
-            yield from _drain(out)
+        waiting = deque(pool.submit(prepare, block) for block in blocks[: 2 * threads])
+        for block in blocks[2 * threads :]:
+            yield from waiting.popleft().result()
+            waiting.append(pool.submit(prepare, block))
+        while waiting:
+            yield from waiting.popleft().result()
 
 
-def _prepare(source: Source, truth: str, spec: InputSpec, indices: Sequence[int], out: Any) -> None:
-    try:
-        dataset, make = source.open(), preprocess.Preprocess(spec)
-        for index in indices:
-            out.put(_prepared(dataset[index], index, truth, spec, make))
-        out.put(None)
-    except BaseException as error:
-        out.put(error)
-
-
-def _drain(waiting: queue.SimpleQueue[Any]) -> Iterator[Prepared]:
-    while (one := waiting.get()) is not None:
-        if isinstance(one, BaseException):
-            raise one
-        yield one
-
-
-def _prepared(sample: Sample, index: int, truth: str, spec: InputSpec, make: preprocess.Preprocess) -> Prepared:
+def _prepared(sample: Sample, index: int, truth: str, source: Source, make: preprocess.Preprocess) -> Prepared:
     if truth not in sample.truths:
-        raise DatasetError(
-            f"frame {index}: {unknown('truth', truth, sample.truths)}", where="[dataset] truth of the card"
-        )
-    pixels, geometry = make.pixels(sample.frame, _region(sample, spec.roi))
+        what = f"frame {index}: {unknown('truth', truth, sample.truths)}"
+        raise DatasetError(what, where=source.where("[dataset] truth"))
+    pixels, geometry = make.pixels(sample.frame, _region(sample, make.spec.roi, source))
     facts = {"subject": sample.subject, "clip": sample.clip, "slices": dict(sample.slices)}
     return Frame(pixels.copy(), None, geometry), sample.truths[truth], facts
 
 
-def _camera_frame(sample: Sample, roi: str | None) -> Frame:
-    return Frame(sample.frame, _region(sample, roi))
-
-
-def _region(sample: Sample, roi: str | None) -> tuple[float, float, float, float] | None:
+def _region(sample: Sample, roi: str | None, source: Source) -> tuple[float, float, float, float] | None:
     if roi is None:
         return None
     if roi not in sample.rois:
-        raise DatasetError(unknown("region", roi, sample.rois), where="[input] roi of the card")
+        raise DatasetError(unknown("region", roi, sample.rois), where=source.where("[input] roi"))
     return sample.rois[roi]
 
 
-def _read_labelled(folder: Path) -> Labelled:
+def _read_labelled(folder: Path, of_frames: int) -> Labelled:
     try:
         arrays = read_arrays(folder / "truths.npz")
         truths = unpack_ragged(arrays["values"], arrays["counts"])
@@ -161,7 +179,7 @@ def _read_labelled(folder: Path) -> Labelled:
         raise DatasetError(
             f"labelled pack is not readable: {error}", where=str(folder), remedy="delete the folder and run again"
         ) from error
-    return Labelled(folder=folder, truths=truths, samples=samples)
+    return Labelled(folder=folder, truths=truths, samples=samples, of_frames=of_frames)
 
 
 def _publish(folder: Path, write: Callable[[Path], object]) -> None:
@@ -184,7 +202,7 @@ def _publish(folder: Path, write: Callable[[Path], object]) -> None:
 
 def _refuse_empty(dataset: Dataset, source: Source) -> None:
     if len(dataset) == 0:
-        raise DatasetError(f"the data set {source.kind} holds no frame", where=str(source.folder))
+        raise DatasetError(f"the data set {source.kind} holds no frame", where=source.where("[dataset]"))
 
 
 def _key(*parts: Any) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Iterable, List, Sequence, Tuple
+from typing import IO, Any, Callable, Dict, Iterable, List, Sequence, Tuple, Union
 
 import numpy as np
 
 from harness.case import Array, InputSpec, Job, TensorSpec
-from harness.errors import EngineError
+from harness.errors import EngineError, unknown
 from harness.frames import Frame
 from harness.runtimes import Runtime
 from harness.tasks import Geometry, Task
@@ -41,6 +41,10 @@ class Pipeline:
         else:
             tensor, geometry = self._preprocess(frame.pixels, frame.roi)
         return {self._image.name: tensor, **self._extras}, geometry
+
+    def outputs(self, frame: Frame) -> Tensors:
+        """The engine's raw outputs for one frame."""
+        return self.infer(self.pre(frame)[0])
 
     def post(self, outputs: Tensors, geometry: Geometry) -> Array:
         """The engine's outputs to a prediction, under the task's names and as floats."""
@@ -81,7 +85,18 @@ def push(frames: Iterable[Frame], pipeline: Any, clock: Clock, cpu_clock: Clock)
     return records
 
 
-def split_records(records: Sequence[Record]) -> Dict[str, Array]:
+def write_records(records: Sequence[Record], file: IO[bytes]) -> None:
+    """Append records to a binary file."""
+    file.write(np.asarray(records, np.int64).tobytes())
+
+
+def read_records(file: IO[bytes]) -> Array:
+    """All records of a file as int64 [frames, 9]."""
+    file.seek(0)
+    return np.frombuffer(file.read(), np.int64).reshape(-1, 9)
+
+
+def split_records(records: Union[Sequence[Record], Array]) -> Dict[str, Array]:
     """Records as int64 nanosecond columns: start, pre, infer, post, frame, cpu."""
     table = np.asarray(records, np.int64).reshape(-1, 9)
     return {
@@ -111,6 +126,9 @@ class NullPipeline:
 
 
 def _image_input(job: Job, inputs: Sequence[TensorSpec]) -> TensorSpec:
+    names = [one.name for one in inputs]
+    if job.input.name and job.input.name not in names:
+        raise EngineError(unknown("input", job.input.name, names), where=f"{job.model_path}, [input] name of its card")
     extras = {one.name for one in job.extra_inputs}
     images = [one for one in inputs if one.name == job.input.name or (not job.input.name and one.name not in extras)]
     if len(images) != 1:
@@ -120,6 +138,12 @@ def _image_input(job: Job, inputs: Sequence[TensorSpec]) -> TensorSpec:
             remedy="name it in [input] name and give every other one an [extra_inputs.NAME] in the card",
         )
     _check_shape(job.input, images[0], job.model_path)
+    if not images[0].scale and images[0].dtype != job.input.dtype:
+        raise EngineError(
+            f"the model takes {images[0].dtype} but the card says dtype = {job.input.dtype!r}",
+            where=job.model_path,
+            remedy="correct dtype under [input] of the card",
+        )
     return images[0]
 
 

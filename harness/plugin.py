@@ -1,26 +1,22 @@
 """The pytest plugin: options, one test per question and case, progress, the summary at the end.
 
-Public fixtures: `device`, `case`, `runtime`, `measurement`, `labelled_measurement`, `check`.
-docs/suites.md shows them in a suite of one's own.
+Public fixtures: `device`, `case`, `runtime`, `measurement`, `labelled_measurement`, `check`,
+`check_the_rest`. docs/suites.md shows them in a suite of one's own.
 """
 
 from __future__ import annotations
 
 import os
-import shlex
-import sys
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from harness.case import Case
 from harness.errors import ConfigError, HarnessError
-from harness.policy import letter, turns_red
-from harness.profile import DeviceProfile, read_profile
-from harness.progress import ProgressLine
+from harness.invocation import Invocation
+from harness.policy import letter, turns_red, worst
+from harness.profile import DeviceProfile
 
 if TYPE_CHECKING:
     from harness.provision import ProvisionedRuntime
@@ -28,7 +24,9 @@ if TYPE_CHECKING:
     from harness.verdict import Measurement, Verdict
 
 OUTCOME = "dms_outcome"
-NOTHING_MEASURED = 5
+FAILED, NOTHING_MEASURED = 1, 5
+_INVOCATION = pytest.StashKey[Invocation]()
+Properties = list[tuple[str, str]]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -47,31 +45,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the markers and start with an empty state."""
-    config.addinivalue_line("markers", "labelled: make the test only for cases whose card names a data set")
+    """Register the markers; nothing is read before a case is asked for."""
+    config.addinivalue_line("markers", "labelled: make the test only for cases whose card names labels")
     config.addinivalue_line("markers", "derived: make the test only for variants with a parent")
-    config.stash[_STATE] = _State(config)
+    config.stash[_INVOCATION] = Invocation(config)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test per case for every test that asks for a `case`."""
-    if "case" in metafunc.fixturenames:
-        cases = metafunc.config.stash[_STATE].cases(metafunc.definition)
-        metafunc.parametrize("case", cases, ids=[case.key for case in cases], scope="session")
+    if _asks_for_our_case(metafunc):
+        cases = metafunc.config.stash[_INVOCATION].cases(metafunc.definition)
+        metafunc.parametrize("case", cases, ids=[case.key for case in cases], indirect=True)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """A wrong configuration ends the session here with exit status 4, never as a skip."""
-    state = config.stash[_STATE]
-    if state.error is not None:
-        raise pytest.UsageError(state.error.sentence)
+    error = config.stash[_INVOCATION].error
+    if error is not None:
+        raise pytest.UsageError(error.sentence)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """After -k and --lf: only the cases that are left will be measured."""
-    state = session.config.stash[_STATE]
-    if state.session is not None:
-        state.expect(session.items)
+    session.config.stash[_INVOCATION].expect(session.items)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -87,7 +83,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture(scope="session")
 def device(request: pytest.FixtureRequest) -> DeviceProfile:
     """The profile of the device that is measured."""
-    return _session(request).setup.profile
+    try:
+        return _session(request).setup.profile
+    except ConfigError as error:
+        pytest.exit(error.sentence, returncode=pytest.ExitCode.USAGE_ERROR)
+
+
+@pytest.fixture(scope="session")
+def case(request: pytest.FixtureRequest) -> Case:
+    """Device, model, variant and runtime; a test that asks for it runs once per case."""
+    found: Case = request.param
+    return found
 
 
 @pytest.fixture
@@ -99,64 +105,72 @@ def runtime(request: pytest.FixtureRequest, case: Case) -> ProvisionedRuntime:
 
 
 @pytest.fixture
-def measurement(
-    request: pytest.FixtureRequest, case: Case, record_property: Callable[[str, object], None]
-) -> Measurement:
+def measurement(request: pytest.FixtureRequest, case: Case) -> Measurement:
     """The case, measured once in this session; the test fails with a sentence where that is not possible."""
     from harness.report.junit import properties
 
-    try:
-        measured = _session(request).measurement(case)
-    except HarnessError as error:
-        pytest.fail(error.sentence, pytrace=False)
-    for name, value in properties(measured):
-        record_property(name, value)
+    measured = _session(request).measurement(case)
+    _record(request, properties(measured))
     return measured
 
 
 @pytest.fixture
 def labelled_measurement(request: pytest.FixtureRequest, measurement: Measurement) -> Measurement:
-    """The same with the score of its task over the labelled frames, and its parent's."""
-    try:
-        return _session(request).with_accuracy(measurement.case)
-    except HarnessError as error:
-        pytest.fail(error.sentence, pytrace=False)
+    """The same with the score of its task over the labelled frames."""
+    from harness.report.junit import score_properties
+
+    measured = _session(request).with_accuracy(measurement.case)
+    _record(request, score_properties(measured))
+    return measured
 
 
 @pytest.fixture
-def check(
-    request: pytest.FixtureRequest, measurement: Measurement, record_property: Callable[[str, object], None]
-) -> Callable[[str], list[Verdict]]:
+def check(request: pytest.FixtureRequest, measurement: Measurement) -> Callable[[str], list[Verdict]]:
     """`check(metric)`: judge one metric of the case against every limit that it has; red where a gate breaks."""
-    session, policy = _session(request), request.config.getoption("--policy")
+    return lambda metric: _judge(request, measurement.case, [metric])
 
-    def judge(metric: str) -> list[Verdict]:
-        try:
-            verdicts = session.check(measurement.case, metric)
-        except HarnessError as error:
-            pytest.fail(error.sentence, pytrace=False)
-        if not verdicts:
-            pytest.skip(f"nothing limits {metric} here: reported only")
-        for verdict in verdicts:
-            record_property(OUTCOME if verdict.gate else "dms_advice", verdict.outcome.value)
-            record_property(f"verdict_{metric}", verdict.sentence)
-        red = [one for one in verdicts if turns_red(one, policy)]
-        if red:
-            lines = (f"{one.outcome}: {one.case.key} {one.metric}: {one.sentence}" for one in red)
-            pytest.fail("\n".join(lines), pytrace=False)
-        return verdicts
 
-    return judge
+@pytest.fixture
+def check_the_rest(request: pytest.FixtureRequest, measurement: Measurement) -> Callable[[], list[Verdict]]:
+    """`check_the_rest()`: judge every metric that profile or card limits and that no test asked for before."""
+    case, session = measurement.case, _session(request)
+    return lambda: _judge(request, case, session.unjudged(case))
+
+
+def _judge(request: pytest.FixtureRequest, case: Case, metrics: Iterable[str]) -> list[Verdict]:
+    session, policy = _session(request), request.config.stash[_INVOCATION].policy
+    verdicts = [one for metric in metrics for one in session.check(case, metric)]
+    if not verdicts:
+        pytest.skip("no limit is left to check")
+    _record(request, _verdict_properties(verdicts))
+    red = [one for one in verdicts if turns_red(one, policy)]
+    if red:
+        lines = (f"{one.outcome}: {one.case.key} {one.metric}: {one.sentence}" for one in red)
+        pytest.fail("\n".join(lines), pytrace=False)
+    return verdicts
+
+
+def _verdict_properties(verdicts: list[Verdict]) -> Properties:
+    gates = [one.outcome for one in verdicts if one.gate]
+    name, outcome = (OUTCOME, worst(gates)) if gates else ("dms_advice", worst(one.outcome for one in verdicts))
+    return [(name, outcome.value), *((f"verdict_{one.metric}", one.sentence) for one in verdicts)]
+
+
+def _record(request: pytest.FixtureRequest, properties: Properties) -> None:
+    # Not record_property: it warns under the xunit2 family, although JUnit files carry these all the same.
+    request.node.user_properties.extend(properties)
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    """Carry the verdict from the test to its report."""
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Carry the verdict from the test to its report; an error of ours is its sentence, without a traceback."""
     outcome: Any = yield
     report = outcome.get_result()
     said = dict(report.user_properties).get(OUTCOME) if report.when == "call" and report.passed else None
     if said is not None:
         report.dms_outcome = said
+    if call.excinfo is not None and isinstance(call.excinfo.value, HarnessError):
+        report.longrepr = call.excinfo.value.sentence
 
 
 def pytest_report_teststatus(report: Any) -> tuple[str, str, str] | None:
@@ -166,117 +180,49 @@ def pytest_report_teststatus(report: Any) -> tuple[str, str, str] | None:
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Write the results; a session that measured nothing is never green."""
-    state = session.config.stash.get(_STATE, None)
-    if state is None or state.session is None or session.config.option.collectonly:
+    """Write the results; a session that measured nothing, or lost its results, is never green."""
+    invocation = session.config.stash.get(_INVOCATION, None)
+    if invocation is None or invocation.session is None or session.config.option.collectonly:
         return
-    state.progress.clear()
-    state.write_report(session.config)
-    if exitstatus == 0 and state.expected and not state.session.measurements:
+    invocation.progress.clear()
+    invocation.write_report()
+    if exitstatus == 0 and invocation.measured_nothing():
         session.exitstatus = NOTHING_MEASURED
+    elif exitstatus == 0 and invocation.report_error:
+        session.exitstatus = FAILED
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """The tables, the sentences, and where the results are."""
-    state = config.stash.get(_STATE, None)
-    if state is None or state.session is None or config.option.collectonly:
+    invocation = config.stash.get(_INVOCATION, None)
+    if invocation is None or invocation.session is None or config.option.collectonly:
         return
     from harness.report.terminal import terminal_lines
 
-    for line in terminal_lines(state.session):
+    for line in terminal_lines(invocation.session):
         terminalreporter.write_line(line)
-    for path in state.written:
+    for path in invocation.written:
         terminalreporter.write_line(f"written: {os.path.relpath(path)}")
-    if state.report_error:
-        terminalreporter.write_line(f"report not written: {state.report_error}", red=True)
-
-
-class _State:
-    """What the plugin knows during one pytest run; the measuring session is made when a case is asked for."""
-
-    def __init__(self, config: pytest.Config) -> None:
-        self.config = config
-        self.session: Session | None = None
-        self.error: ConfigError | None = None
-        self.expected: set[Case] = set()
-        self.written: list[Path] = []
-        self.report_error = ""
-        self.started = time.time()
-        self.progress = ProgressLine(sys.__stderr__)
-
-    def cases(self, definition: pytest.Item) -> list[Case]:
-        """The cases that a test function is made for; empty after a configuration error."""
-        try:
-            session = self.open()
-        except ConfigError as error:
-            self.error = error
-            return []
-        return [case for case in session.cases if _made_for(case, session, definition)]
-
-    def expect(self, items: list[pytest.Item]) -> None:
-        """Note which cases will be measured, and which of them need their accuracy."""
-        assert self.session is not None
-        for item in items:
-            case = getattr(getattr(item, "callspec", None), "params", {}).get("case")
-            if case is not None:
-                self.expected.add(case)
-                if item.get_closest_marker("labelled"):
-                    self.session.accuracy_wanted.add(case)
-        self.progress.expect(len(self.expected))
-
-    def write_report(self, config: pytest.Config) -> None:
-        from harness.report import write_all
-        from harness.report.markdown import append_step_summary
-
-        assert self.session is not None
-        try:
-            self.written = write_all(
-                self.session,
-                self.folder,
-                started=self.started,
-                command="pytest " + shlex.join(config.invocation_params.args),
-            )
-            append_step_summary(self.session, os.environ)
-        except HarnessError as error:
-            self.report_error = error.sentence
-
-    def open(self) -> Session:
-        """The measuring session, made at the first call; ConfigError every time where that fails."""
-        if self.error is not None:
-            raise self.error
-        if self.session is None:
-            self.session = self._new_session()
-        return self.session
-
-    def _new_session(self) -> Session:
-        from harness.model import find_cards
-        from harness.plans import plan_named
-        from harness.session import Session, Setup
-
-        option, root = self.config.getoption, self.config.rootpath
-        profile = read_profile(option("--device"), root / self.config.getini("dms_devices"), option("--address"))
-        models = [name for name in option("--models").split(",") if name]
-        stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(self.started))
-        self.folder = Path(option("--report") or root / "reports" / f"{stamp}-{profile.name}-{os.getpid()}")
-        setup = Setup(
-            profile=profile, cards=find_cards(models, root / self.config.getini("dms_models")),
-            plan=plan_named(option("--plan")), work=self.folder / "runs", cache=root / ".cache" / "dms-harness",
-        )  # fmt: skip
-        return Session(setup=setup, progress=self.progress)
-
-
-_STATE = pytest.StashKey[_State]()
+    if invocation.report_error:
+        terminalreporter.write_line(f"report not written: {invocation.report_error}", red=True)
 
 
 def _session(request: pytest.FixtureRequest) -> Session:
-    return request.config.stash[_STATE].open()
+    return request.config.stash[_INVOCATION].open()
 
 
-def _made_for(case: Case, session: Session, definition: pytest.Item) -> bool:
-    card = session.cases[case]
-    if definition.get_closest_marker("labelled") and not card.dataset:
+def _asks_for_our_case(metafunc: pytest.Metafunc) -> bool:
+    """Not a team's own fixture or parameter that happens to have this name."""
+    if "case" not in metafunc.fixturenames:
         return False
-    return not definition.get_closest_marker("derived") or bool(card.variants[case.variant].parent)
+    definitions = metafunc._arg2fixturedefs.get("case", ())
+    ours = bool(definitions) and definitions[-1].func.__module__ == __name__
+    return ours and not any("case" in _parameters(one) for one in metafunc.definition.iter_markers("parametrize"))
+
+
+def _parameters(mark: pytest.Mark) -> list[str]:
+    names = mark.args[0] if mark.args else mark.kwargs.get("argnames", ())
+    return [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
 
 
 def _under_xdist(config: pytest.Config) -> bool:

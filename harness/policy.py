@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from harness.verdict import Outcome, Verdict
 
 Policy = Literal["pr", "nightly", "release"]
+WORST_FIRST = (
+    Outcome.FAIL, Outcome.INVALID, Outcome.INCONCLUSIVE, Outcome.NOT_COMPARABLE, Outcome.NO_BASELINE, Outcome.PASS,
+)  # fmt: skip
 LETTERS = {
     Outcome.INCONCLUSIVE: "?",
     Outcome.INVALID: "!",
@@ -17,11 +21,14 @@ LETTERS = {
 
 def turns_red(verdict: Verdict, policy: Policy) -> bool:
     """pr: only a proven break of a gate. nightly and release: every gate that does not pass."""
-    if not verdict.gate:
-        return False
-    return verdict.outcome is Outcome.FAIL if policy == "pr" else verdict.outcome is not Outcome.PASS
+    return verdict.red if policy == "pr" else verdict.gate and verdict.outcome is not Outcome.PASS
 
 
 def letter(outcome: str) -> str:
     """One character for pytest's line of dots."""
     return LETTERS.get(Outcome(outcome), ".")
+
+
+def worst(outcomes: Iterable[Outcome]) -> Outcome:
+    """The outcome that says most: a FAIL before what could not be judged, and that before a PASS."""
+    return min(outcomes, key=list(WORST_FIRST).index)

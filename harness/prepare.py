@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.case import Case, InputSpec, Job, Plan
+from harness.datasets import checked_maker, option_names
 from harness.errors import ConfigError, ModelFileError
 from harness.model import ModelCard
 from harness.modelfile import ModelInfo, inspect_model
 from harness.packing import Labelled, Source, camera_pack, prepared_pack
 from harness.profile import DeviceProfile
 from harness.runtimes import FORMATS
+from harness.tasks import open_task
 
 Progress = Callable[[Case, str, int, int], None]
 DEFAULT_DATASET = {"kind": "cabin", "split": "eval"}
@@ -21,34 +23,65 @@ DEFAULT_DATASET = {"kind": "cabin", "split": "eval"}
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """All that decides a session. work: where workers leave their files; cache: what outlives it."""
+    """All that decides a session. work: where workers leave their files; cache: what outlives it.
+
+    named: the cards were asked for by name. root: a team's repository, whose packages workers may import.
+    """
 
     profile: DeviceProfile
     cards: tuple[ModelCard, ...]
     plan: Plan
     work: Path
     cache: Path
+    named: bool = False
+    root: Path | None = None
 
 
-def cases_of(profile: DeviceProfile, cards: Sequence[ModelCard]) -> dict[Case, ModelCard]:
+def cases_of(setup: Setup) -> dict[Case, ModelCard]:
     """Every case in card, variant, runtime order: the runtimes times the files that the cards list.
 
-    ConfigError where there is none.
+    ConfigError where there is none, or none for a card that was asked for by name.
     """
+    profile = setup.profile
     cases = {
         Case(profile.name, card.name, variant, runtime): card
-        for card in cards
+        for card in setup.cards
         for variant in card.variants
         for runtime in profile.runtimes
         if file_format(profile, card, variant, runtime)
     }
-    if not cases:
+    wanted = {card.name for card in setup.cards}
+    idle = sorted(wanted - {case.model for case in cases})
+    if not cases or (setup.named and idle):
         raise ConfigError(
             f"no case to measure: the runtimes {list(profile.runtimes)} of {profile.name} take none of the files "
-            f"of the models {[card.name for card in cards]}",
+            f"of {', '.join(idle)}",
+            where=f"devices/{profile.name}.toml, runtimes",
             remedy="list a file in a format that a runtime takes, or add a runtime to the device profile",
         )
     return cases
+
+
+def check_card(card: ModelCard) -> None:
+    """ConfigError where the card's task or data set does not take its options; reads no data."""
+    try:
+        for form in {form for variant in card.variants.values() for form in variant.files}:
+            open_task(card.task_spec(), card.input_spec(form))
+        source = source_of(card)
+        checked_maker(source.kind, source.options)
+        _check_classes(card)
+    except ConfigError as error:
+        raise error.placed(str(card.folder / "model.toml")) from error
+
+
+def _check_classes(card: ModelCard) -> None:
+    """Labels by another order of classes would make a perfect model score nothing."""
+    outputs, labels = card.options.get("classes"), card.dataset.get("classes")
+    if outputs and labels and tuple(outputs) != tuple(labels):
+        raise ConfigError(
+            f"[options] classes = {list(outputs)} and [dataset] classes = {list(labels)} differ",
+            remedy="give both in the order of the model's outputs, or leave those of [dataset] out",
+        )
 
 
 def file_format(profile: DeviceProfile, card: ModelCard, variant: str, runtime: str) -> str:
@@ -73,13 +106,13 @@ class Preparation:
         """The Job of a case; HarnessError where its file or its frames cannot be used."""
         card, profile = self.cases[case], self.setup.profile
         form = self._format(case)
-        path = card.file(case.variant, form)
+        path = card.file(case.variant, form).resolve()  # external data lie beside the file that a link means
         spec = card.input_spec(form)
         file = self._checked_file(case, path, form)
         return Job(
             case=case, plan=self._plan(), engine=profile.engine(case.runtime),
-            options=profile.engine_options(case.runtime), model_path=str(path.resolve()),
-            model_sha256=_identity(file), weight_dtype=file.weight_dtype,
+            options=profile.engine_options(case.runtime), model_path=str(path),
+            model_sha256=_identity(file), weight_dtype=file.weight_dtype, stateful=card.stateful,
             frames_path=str(self._camera_frames(card, spec)),
             input=spec, task=card.task_spec(), outputs=card.outputs(form),
             extra_inputs=card.extra_input_list(), timed=timed, labelled_path=labelled_path,
@@ -90,9 +123,9 @@ class Preparation:
         card = self.cases[case]
         form = self._format(case)
         if (card.name, form) not in self._labelled:
-            truth = str(card.dataset.get("truth", card.task))
+            truth = str(card.dataset["truth"])
             self._labelled[card.name, form] = prepared_pack(
-                _source(card), truth, card.input_spec(form), self.setup.plan.accuracy_frames, self.setup.cache,
+                source_of(card), truth, card.input_spec(form), self.setup.plan.accuracy_frames, self.setup.cache,
                 lambda *said: self.progress(case, *said),
             )  # fmt: skip
         return self._labelled[card.name, form]
@@ -114,7 +147,7 @@ class Preparation:
         key = (card.name, spec.roi)
         if key not in self._frames:
             count = self.setup.plan.distinct_frames
-            self._frames[key] = camera_pack(_source(card), spec.roi, count, self.setup.cache)
+            self._frames[key] = camera_pack(source_of(card), spec.roi, count, self.setup.cache)
         return self._frames[key]
 
     def _checked_file(self, case: Case, path: Path, form: str) -> ModelInfo:
@@ -127,10 +160,13 @@ class Preparation:
         return file
 
 
-def _source(card: ModelCard) -> Source:
+def source_of(card: ModelCard) -> Source:
+    """The card's data set; the synthetic cabin where it names none. Labels count by the model's classes."""
     options = dict(card.dataset or DEFAULT_DATASET)
     kind = str(options.pop("kind", "cabin"))
     options.pop("truth", None)
+    if "classes" in card.options and "classes" not in options and "classes" in option_names(kind):
+        options["classes"] = card.options["classes"]
     return Source(kind=kind, options=options, folder=card.folder)
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
-from pydantic import Field, model_validator
+from pydantic import Field, create_model, model_validator
 
 from harness.config import Schema, check, merged, read_toml
 from harness.errors import ConfigError, unknown
+from harness.runtimes import runtime_class
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 ADDRESS = r"^([A-Za-z0-9_\[][A-Za-z0-9_.@:%\[\]-]*)?$"
@@ -88,12 +90,33 @@ def read_profile(name: str, folder: Path, address: str = "") -> DeviceProfile:
 
 
 def _checked(name: str, tables: dict[str, Any], path: Path) -> DeviceProfile:
-    from harness.runtimes import RUNTIMES
-
     if tables.get("name", name) != name:
-        raise ConfigError(f"name = {tables['name']!r}: the file name is the device's name", where=str(path))
+        raise ConfigError(
+            f"name = {tables['name']!r}: the file name is the device's name", where=str(path), remedy="leave `name` out"
+        )
     profile = check(DeviceProfile, {**tables, "name": name}, path)
+    if profile.address and profile.transport == "local":
+        raise ConfigError(
+            f"address = {profile.address!r}, but the transport is local: this machine would be measured instead",
+            where=str(path),
+            remedy="leave the address out; transports to other machines do not exist yet",
+        )
     for entry in profile.runtimes:
-        if profile.engine(entry) not in RUNTIMES:
-            raise ConfigError(unknown("runtime", profile.engine(entry), RUNTIMES), where=f"{path}, runtimes.{entry}")
+        _check_engine(profile, entry, f"{path}, runtimes.{entry}")
     return profile
+
+
+def _check_engine(profile: DeviceProfile, entry: str, where: str) -> None:
+    """The engine's own keyword arguments are the schema of its options."""
+    try:
+        maker = runtime_class(profile.engine(entry))
+    except ConfigError as error:
+        raise error.placed(where) from None
+    hints = get_type_hints(maker.__init__)
+    parameters = list(inspect.signature(maker).parameters.values())[1:]
+    fields: Any = {one.name: (hints[one.name], ... if one.default is one.empty else one.default) for one in parameters}
+    schema = create_model(f"{entry}_options", __base__=Schema, **fields)
+    check(schema, profile.engine_options(entry), Path(where))
+    threads = profile.engine_options(entry).get("threads", 1)
+    if threads < 1:
+        raise ConfigError(f"threads = {threads}: at least 1", where=where)

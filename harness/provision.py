@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Mapping
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from harness.case import Array, Case
+from harness.datasets import Box
+from harness.errors import ConfigError
 from harness.frames import Frame, write_pack
 from harness.session import Session
 
@@ -26,11 +29,20 @@ class ProvisionedRuntime:
         """What really ran when the case was measured: version, precision, threads, providers, placement."""
         return self._session.measurement(self.case).runs[0].facts
 
-    def predict(self, frames: Iterable[Array]) -> tuple[Array, ...]:
+    def predict(self, frames: Iterable[Array], regions: Iterable[Box] = ()) -> tuple[Array, ...]:
         """One prediction per uint8 frame ([h, w] or [h, w, 3]), in the form that harness.tasks documents.
 
-        HarnessError where the engine cannot be provisioned or fails.
+        regions: x1 y1 x2 y2 of each frame, for a model whose card names a `roi`. HarnessError where these
+        are missing, or the engine cannot be provisioned or fails.
         """
+        shown, boxes = list(frames), list(regions)
+        roi = self._session.cases[self.case].input.roi
+        if (roi or boxes) and len(boxes) != len(shown):
+            looks = f"the region {roi!r}" if roi else "whole frames"
+            raise ConfigError(
+                f"{len(boxes)} regions for {len(shown)} frames: {self.case.model} looks at {looks}",
+                remedy="give predict one region per frame" if roi else "give predict frames only",
+            )
         with tempfile.TemporaryDirectory() as folder:
-            write_pack(Path(folder), (Frame(frame) for frame in frames))
+            write_pack(Path(folder), (Frame(*one) for one in zip_longest(shown, boxes)))
             return self._session.predict(self.case, Path(folder)).predictions

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from harness.accuracy import keep_predictions, load_predictions, prediction_key
-from harness.budgets import MB_PER_MIB, Budget, budgets_for, budgets_of
+from harness.accuracy import keep_predictions, load_predictions, prediction_key, score_of
+from harness.budgets import MB_PER_MIB, Budget, budgets_for, budgets_of, check_metric
 from harness.case import Array, Case, Job, Run
 from harness.dispatch import run_job
 from harness.errors import HarnessError
 from harness.model import ModelCard
-from harness.prepare import Preparation, Progress, Setup, cases_of
+from harness.prepare import Preparation, Progress, Setup, cases_of, check_card
 from harness.tasks import Score, open_task
 from harness.verdict import Measurement, Verdict, judge, judge_liveness
 
@@ -33,11 +33,14 @@ class Session:
     errors: dict[Case, HarnessError] = field(default_factory=dict)
     verdicts: list[Verdict] = field(default_factory=list)
     cases: dict[Case, ModelCard] = field(init=False)
+    _scores: dict[Case, Score] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """ConfigError where there is no case, or a budget names no metric."""
-        self.cases = cases_of(self.setup.profile, self.setup.cards)
+        self.cases = cases_of(self.setup)
         self._preparation = Preparation(self.setup, self.cases, self.progress)
+        for card in self.setup.cards:
+            check_card(card)
         for case in self.cases:
             self.budgets(case)
 
@@ -54,45 +57,63 @@ class Session:
         return self.measurements[case]
 
     def with_accuracy(self, case: Case) -> Measurement:
-        """The case measured with its score and, where it has one, its parent's."""
+        """The case measured, with the score of its labelled frames."""
         self.accuracy_wanted.add(case)
-        parent = self._parent(case)
-        if parent is not None:
-            self.accuracy_wanted.add(parent)
-        measured = self._scored(case)
-        parent_score = self._scored(parent).score if parent is not None else None
-        self.measurements[case] = replace(measured, parent_score=parent_score)
-        return self.measurements[case]
+        measured = self.measurement(case)
+        if measured.score is None and self.cases[case].labelled:
+            with self._remembered(case):
+                self.measurements[case] = measured = replace(measured, score=self._score(case))
+        return measured
+
+    def with_parent(self, case: Case) -> Measurement:
+        """The same with the score of the variant that it was made from, which is not timed for that."""
+        measured, parent = self.with_accuracy(case), self.parent(case)
+        if measured.parent_score is None and parent is not None:
+            measured = replace(measured, parent_score=self._score(parent))
+            self.measurements[case] = measured
+        return measured
+
+    def parent(self, case: Case) -> Case | None:
+        """The case of the variant that this one was made from, on the same runtime."""
+        name = self.cases[case].variants[case.variant].parent
+        candidate = replace(case, variant=name)
+        return candidate if name and candidate in self.cases else None
 
     def check(self, case: Case, metric: str) -> list[Verdict]:
-        """Every verdict on one metric of one case; empty where nothing limits it."""
+        """Every verdict on one metric of one case; empty where nothing limits it.
+
+        ConfigError for a metric that does not exist.
+        """
         if metric == ALIVE:
             found = [judge_liveness(self.measurement(case))]
         else:
+            check_metric(metric)
             budgets = budgets_for(self.budgets(case), metric)
-            measured = self._measured_for(case, metric) if budgets else None
-            found = [judge(budget, measured) for budget in budgets] if measured else []
+            found = [judge(budget, self._measured_for(case, metric)) for budget in budgets]
         self.verdicts += found
         return found
+
+    def unjudged(self, case: Case) -> list[str]:
+        """The metrics of the case that have a limit and no verdict yet."""
+        judged = {one.metric for one in self.verdicts if one.case == case}
+        comparable = self.cases[case].labelled and self.parent(case) is not None
+        pointless = set() if comparable else {"accuracy_loss_points"}
+        return sorted({one.metric for one in self.budgets(case)} - judged - pointless)
 
     def budgets(self, case: Case) -> tuple[Budget, ...]:
         """All limits of the case's model on the device."""
         return budgets_of(self.setup.profile, self.cases[case])
 
     def predict(self, case: Case, labelled: Path) -> Run:
-        """The case's predictions for a prepared pack, from one fresh worker, untimed."""
+        """The case's predictions for a prepared pack, from one fresh worker, untimed; its error if it has one."""
+        if case in self.errors:
+            raise self.errors[case]
         return self._run(self._preparation.job(case, timed=False, labelled_path=str(labelled)), "predict")
 
     def _measured_for(self, case: Case, metric: str) -> Measurement:
-        accuracy = metric.startswith("accuracy_") and bool(self.cases[case].dataset)
-        return self.with_accuracy(case) if accuracy else self.measurement(case)
-
-    def _scored(self, case: Case) -> Measurement:
-        measured = self.measurement(case)
-        if measured.score is None and self.cases[case].dataset:
-            with self._remembered(case):
-                self.measurements[case] = measured = replace(measured, score=self._score(measured))
-        return measured
+        if not metric.startswith("accuracy_") or not self.cases[case].labelled:
+            return self.measurement(case)
+        return self.with_parent(case) if metric == "accuracy_loss_points" else self.with_accuracy(case)
 
     @contextmanager
     def _remembered(self, case: Case) -> Iterator[None]:
@@ -105,16 +126,12 @@ class Session:
             self.errors[case] = error
             raise
 
-    def _parent(self, case: Case) -> Case | None:
-        parent = self.cases[case].variants[case.variant].parent
-        candidate = replace(case, variant=parent)
-        return candidate if parent and candidate in self.cases else None
-
     def _measure(self, case: Case) -> Measurement:
         memory_mib = self.setup.profile.facts.memory_mib
-        job = self._preparation.job(case, labelled_path=self._labels_to_predict(case))
+        runs = self._runs(self._preparation.job(case, labelled_path=self._labels_to_predict(case)))
+        self._preparation.job(case)  # refuses a file that changed while it was measured
         return Measurement(
-            case=case, plan=self.setup.plan, runs=self._runs(job),
+            case=case, plan=self.setup.plan, runs=runs,
             device_memory_mb=memory_mib * MB_PER_MIB if memory_mib else None,
             simulated=self.setup.profile.simulated,
         )  # fmt: skip
@@ -124,7 +141,7 @@ class Session:
 
         Labels that cannot be read cost the accuracy only, so their error waits until the score is asked for.
         """
-        if case not in self.accuracy_wanted or not self.cases[case].dataset:
+        if case not in self.accuracy_wanted or not self.cases[case].labelled:
             return ""
         try:
             path = str(self._preparation.labelled(case).folder)
@@ -133,22 +150,22 @@ class Session:
         known = load_predictions(self.setup.cache, self._prediction_key(case, path))
         return "" if known is not None else path
 
-    def _score(self, measured: Measurement) -> Score:
-        case = measured.case
-        labelled = self._preparation.labelled(case)
-        path = str(labelled.folder)
-        predictions = self._predictions(measured, self._prediction_key(case, path), path)
-        job = self._preparation.job(case, timed=False)
-        clips = [str(sample.get("clip", "")) for sample in labelled.samples]
-        return open_task(job.task, job.input).score(predictions, labelled.truths, clips if all(clips) else ())
+    def _score(self, case: Case) -> Score:
+        if case not in self._scores:
+            labelled = self._preparation.labelled(case)
+            job = self._preparation.job(case, timed=False, labelled_path=str(labelled.folder))
+            predictions = self._predictions(case, prediction_key(job, self.setup.profile), labelled.folder)
+            self._scores[case] = score_of(open_task(job.task, job.input), predictions, labelled)
+        return self._scores[case]
 
-    def _predictions(self, measured: Measurement, key: str, labelled_path: str) -> tuple[Array, ...]:
+    def _predictions(self, case: Case, key: str, labelled: Path) -> tuple[Array, ...]:
         """From the cache, from the timed worker, or from one more worker; in this order."""
         kept = load_predictions(self.setup.cache, key)
         if kept is not None:
-            self._preparation.note(f"{measured.case.key}: accuracy taken from the cache ({key})")
+            self._preparation.note(f"{case.key}: accuracy taken from the cache ({key})")
             return kept
-        fresh = measured.runs[0].predictions or self.predict(measured.case, Path(labelled_path)).predictions
+        timed = self.measurements[case].runs[0].predictions if case in self.measurements else ()
+        fresh = timed or self.predict(case, labelled).predictions
         keep_predictions(self.setup.cache, key, fresh)
         return fresh
 
@@ -169,4 +186,4 @@ class Session:
         def progress(phase: str, done: int, total: int) -> None:
             self.progress(job.case, f"{name}, {phase}", done, total)
 
-        return run_job(job, self.setup.profile, folder, progress)
+        return run_job(job, self.setup.profile, folder, progress, self.setup.root)

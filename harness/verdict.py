@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from statistics import median
@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.budgets import DERIVED, Budget
 from harness.case import STAGES, Case, Plan, Run
-from harness.metrics import METRICS, MINIMUM_WINDOWS, WINDOW_FRAMES
+from harness.metrics import METRICS, MINIMUM_WINDOWS, WINDOW_FRAMES, stage_times
 from harness.stats.bounds import ALPHA, frames_to_pass, judge_exceedances, rate_bounds
 from harness.tasks import Score
 
@@ -109,7 +109,12 @@ def judge_liveness(measurement: Measurement) -> Verdict:
         outcome = Outcome.FAIL
         sentence = f"the outputs {' and '.join(faults)}; no other number of this case means anything"
         sentence += ", check weights and input"
-    elif all("outputs_repeat" in run.facts for run in measurement.runs) and measurement.runs:
+    elif any(run.facts.get("outputs_empty") for run in measurement.runs):
+        outcome, sentence = (
+            Outcome.INCONCLUSIVE,
+            "the model found nothing in any frame, so nobody knows whether it is alive",
+        )
+    elif measurement.runs and all("outputs_finite" in run.facts for run in measurement.runs):
         outcome, sentence = Outcome.PASS, "outputs are finite, differ between frames and repeat for the same frame"
     else:
         outcome, sentence = Outcome.INCONCLUSIVE, "nobody looked at the outputs"
@@ -139,45 +144,62 @@ Decision = tuple[Outcome, str]
 
 
 def _decide(budget: Budget, measurement: Measurement, value: float | None) -> Decision:
-    speed = budget.metric in METRICS and METRICS[budget.metric].speed
+    metric = METRICS.get(budget.metric)
     faults = [fault for run in measurement.runs if (fault := residual_fault(run))]
-    if speed and faults:
+    if metric and metric.frames and faults:
         return Outcome.INVALID, faults[0]
-    if speed and not measurement.plan.judges_speed:
+    if metric and metric.speed and not measurement.plan.judges_speed:
         return Outcome.INCONCLUSIVE, f"the plan {measurement.plan.name} is functional and never judges speed"
     if value is None:
-        return Outcome.INCONCLUSIVE, _unmeasured(budget.metric, measurement)
-    outcome, sentence = _JUDGES.get(budget.metric, _judge_point)(budget, measurement, value)
+        return Outcome.INCONCLUSIVE, unmeasured(budget.metric, measurement)
+    outcome, sentence = _judge_value(budget, measurement, value)
     if outcome is not Outcome.FAIL:
         return outcome, sentence
-    if speed and not _steady(measurement.runs):
+    if metric and metric.frames and not steady(measurement.runs):
         return Outcome.INCONCLUSIVE, f"{sentence}; but the run never became steady, so it is reported and not gated"
     return outcome, f"{sentence}; next: {_next_step(budget.metric, measurement)}"
 
 
+def _judge_value(budget: Budget, measurement: Measurement, value: float) -> Decision:
+    metric = METRICS.get(budget.metric)
+    if metric is not None and metric.share is not None:
+        return _judge_percentile(budget, measurement, metric.stage, metric.share, value)
+    if budget.metric in LABELLED_FRAMES and measurement.score is not None:
+        needed, has = LABELLED_FRAMES[budget.metric], measurement.score.frames
+        if has < needed:
+            return Outcome.INCONCLUSIVE, f"{value:.4g} {budget.unit}, but it needs {needed} labelled frames, has {has}"
+    return _judge_point(budget, measurement, value)
+
+
 def _judge_point(budget: Budget, measurement: Measurement, value: float) -> Decision:
-    inside = value <= budget.limit if budget.better == "less" else value >= budget.limit
+    if budget.metric in STRICT:
+        inside = value < budget.limit
+    else:
+        inside = value <= budget.limit if budget.better == "less" else value >= budget.limit
     relation = "within" if inside else ("over" if budget.better == "less" else "under")
     sentence = f"{value:.4g} {budget.unit} is {relation} {budget.limit:g} {budget.unit} ({budget.source})"
     return (Outcome.PASS if inside else Outcome.FAIL), sentence
 
 
-def _judge_p99(budget: Budget, measurement: Measurement, value: float) -> Decision:
-    misses = sum(int((run.frame_ns > budget.limit * 1e6).sum()) for run in measurement.runs)
-    frames = sum(len(run.frame_ns) for run in measurement.runs)
+def _judge_percentile(budget: Budget, measurement: Measurement, stage: str, share: float, value: float) -> Decision:
+    times = [stage_times(run, stage) for run in measurement.runs]
+    misses = sum(int((one > budget.limit * 1e6).sum()) for one in times)
+    frames = sum(len(one) for one in times)
     lower, upper = rate_bounds(misses, frames)
-    counted = f"P99 {value:.4g} ms, {misses} of {frames} frames over {budget.limit:g} ms"
-    decision = judge_exceedances(misses, frames)
+    counted = f"{stage} P{100 * share:g} {value:.4g} ms, {misses} of {frames} frames over {budget.limit:g} ms"
+    sure = f"({100 * (1 - ALPHA):g} % sure if misses are independent)"
+    decision = judge_exceedances(misses, frames, share)
     if decision == "pass":
-        return Outcome.PASS, f"{counted}: at most {100 * upper:.2g} % late ({100 * (1 - ALPHA):g} % sure)"
+        return Outcome.PASS, f"{counted}: at most {100 * upper:.2g} % late {sure}"
     if decision == "fail":
-        return Outcome.FAIL, f"{counted}: at least {100 * lower:.2g} % late ({100 * (1 - ALPHA):g} % sure)"
-    return Outcome.INCONCLUSIVE, f"{counted}: needs {frames_to_pass(misses)} frames with no further miss to pass"
+        return Outcome.FAIL, f"{counted}: at least {100 * lower:.2g} % late {sure}"
+    return Outcome.INCONCLUSIVE, f"{counted}: needs {frames_to_pass(misses, share)} frames with no further miss to pass"
 
 
-_JUDGES: dict[str, Callable[[Budget, Measurement, float], Decision]] = {"frame_p99_ms": _judge_p99}
-
-
+# "Under" means under for these; everywhere else a value at its limit is within it.
+STRICT = ("accuracy_loss_points", "fps_fluctuation_percent")
+# One frame of a hundred is a whole point: fewer labelled frames than these say nothing about a limit.
+LABELLED_FRAMES = {"accuracy_min_percent": 500, "accuracy_loss_points": 2000}
 _MEMORY = "compare model and runtime memory, then the engine's arena and thread settings"
 NEXT_STEPS = {
     "fps_fluctuation_percent": "look for other load, for heat and for clocks that change",
@@ -205,7 +227,8 @@ def _next_step(metric: str, measurement: Measurement) -> str:
     return f"{largest} takes {share:.0f} % of a frame, start there"
 
 
-def _unmeasured(metric: str, measurement: Measurement) -> str:
+def unmeasured(metric: str, measurement: Measurement) -> str:
+    """Why a metric has no value."""
     if metric in DERIVED:
         return {
             "memory_share_percent": "the profile does not say how much memory the device has (facts.memory_mib)",
@@ -226,7 +249,8 @@ def _margin(budget: Budget, value: float | None) -> float | None:
     return 100 * (1 - used)
 
 
-def _steady(runs: Iterable[Run]) -> bool:
+def steady(runs: Iterable[Run]) -> bool:
+    """True where every run's warm-up ended by agreement and not by its cap."""
     return all(run.facts.get("steady", True) for run in runs)
 
 
@@ -236,8 +260,8 @@ def _liveness_faults(run: Run) -> list[str]:
         text
         for fact, text in (
             ("outputs_finite", "hold NaN or infinity"),
-            ("outputs_vary", "are the same for every frame"),
+            ("outputs_vary", "are the same for every frame, black, white and noise too"),
             ("outputs_repeat", "differ when the same frame is shown again"),
         )
-        if not facts.get(fact, True)
+        if not facts.get(fact, True) and not (fact == "outputs_vary" and facts.get("outputs_empty"))
     ]

@@ -100,6 +100,8 @@ def check_location(location: str, where: str) -> str:
         raise _refused(location, "holds a backslash or an invisible character", where)
     if parts[0].startswith("/") or re.match(r"[A-Za-z]:", location):
         raise _refused(location, "is absolute", where)
+    if "*" in location or "_ORT_MEM_ADDR_" in location:
+        raise _refused(location, "is an address in memory and no file", where)
     if ".." in parts:
         raise _refused(location, "leads out of the model's folder", where)
     return "/".join(parts)

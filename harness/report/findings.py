@@ -11,7 +11,6 @@ from harness.session import Session
 from harness.verdict import Outcome, Verdict
 
 NAMED_CASES = 4
-LOOK_HERE = "read the case's worker.log under runs/ in the report folder"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +33,7 @@ def errors(session: Session) -> list[Finding]:
     """Cases that could not be measured, with the next step; the same error of several cases once."""
     said: dict[str, list[Case]] = {}
     for case, error in session.errors.items():
-        sentence = error.sentence if error.remedy else f"{error.sentence}; {LOOK_HERE}"
-        said.setdefault(sentence, []).append(case)
+        said.setdefault(error.sentence, []).append(case)
     return [Finding(label="ERROR", subject=_names(cases), sentence=sentence) for sentence, cases in said.items()]
 
 

@@ -16,12 +16,19 @@ FACTS = {
     "engine": "engine", "version": "engine_version", "precision": "precision", "threads": "threads",
     "placement": "placement", "model_sha256": "model_sha256", "steady": "steady",
 }  # fmt: skip
+UNLABELLED = ("memory_share_percent",)
 
 
 def properties(measurement: Measurement) -> list[tuple[str, str]]:
-    """Metrics that have a value (each name says its unit), the score, and what really ran; safe in XML."""
-    pairs = (*_identity(measurement), *_metrics(measurement), *_score(measurement))
+    """Metrics that need no labels and have a value (each name says its unit), and what really ran; safe in XML."""
+    pairs = (*_identity(measurement), *_metrics(measurement))
     return [(printable(name), printable(value)) for name, value in pairs]
+
+
+def score_properties(measurement: Measurement) -> list[tuple[str, str]]:
+    """The score and what follows from it, which is known later than the rest."""
+    derived = (pair for name in DERIVED if name not in UNLABELLED for pair in _number(name, measurement.value(name)))
+    return [(printable(name), printable(value)) for name, value in (*derived, *_score(measurement))]
 
 
 def _identity(measurement: Measurement) -> Iterator[tuple[str, str]]:
@@ -33,7 +40,7 @@ def _identity(measurement: Measurement) -> Iterator[tuple[str, str]]:
 
 
 def _metrics(measurement: Measurement) -> Iterator[tuple[str, str]]:
-    for name in (*METRICS, *DERIVED):
+    for name in (*METRICS, *UNLABELLED):
         yield from _number(name, measurement.value(name))
 
 
@@ -43,6 +50,7 @@ def _score(measurement: Measurement) -> Iterator[tuple[str, str]]:
         yield "score_name", score.name
         yield from _number("score_percent", score.value)
         yield from _number("score_trivial_percent", score.trivial)
+        yield "score_frames", f"{score.frames} of {score.of_frames}"
         for name, value in score.extras.items():
             yield from _number(f"score_{name}", value)
 

@@ -65,15 +65,20 @@ class Runtime(Protocol):
 
 def open_runtime(name: str, model_path: str, options: Mapping[str, Any]) -> Runtime:
     """The engine `name` for one model file, not yet loaded; ConfigError for an unknown name or option."""
-    if name not in RUNTIMES:
-        raise ConfigError(unknown("runtime", name, RUNTIMES))
-    module, _, member = RUNTIMES[name].partition(":")
-    maker = getattr(importlib.import_module(module), member)
+    maker = runtime_class(name)
     try:
         runtime: Runtime = maker(model_path, **options)
     except TypeError as error:
         raise ConfigError(f"runtime options do not fit {name!r}: {error}") from error
     return runtime
+
+
+def runtime_class(name: str) -> Any:
+    """The class of the engine `name`; its keyword arguments are the engine's options. ConfigError if unknown."""
+    if name not in RUNTIMES:
+        raise ConfigError(unknown("runtime", name, RUNTIMES))
+    module, _, member = RUNTIMES[name].partition(":")
+    return getattr(importlib.import_module(module), member)
 
 
 def missing_engine(package: str, extra: str, error: ImportError) -> EngineError:

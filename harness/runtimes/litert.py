@@ -38,6 +38,7 @@ class LiteRt:
         self.inputs: Tuple[TensorSpec, ...] = tuple(map(_spec, inputs))
         self.outputs: Tuple[TensorSpec, ...] = tuple(map(_spec, outputs))
         self._inputs = {one["name"]: one["index"] for one in inputs}
+        self._shapes = {one["name"]: tuple(one["shape"]) for one in inputs}
         self._outputs = {one["name"]: one["index"] for one in outputs}
         return self
 
@@ -45,10 +46,19 @@ class LiteRt:
         self._interpreter = None
 
     def infer(self, feeds: Dict[str, Array]) -> Dict[str, Array]:
+        if any(value.shape != self._shapes[name] for name, value in feeds.items()):
+            self._resize(feeds)
         for name, value in feeds.items():
             self._interpreter.set_tensor(self._inputs[name], value)
         self._interpreter.invoke()
         return {name: self._interpreter.get_tensor(index) for name, index in self._outputs.items()}
+
+    def _resize(self, feeds: Dict[str, Array]) -> None:
+        """A file may leave sizes open; the first frame decides them."""
+        for name, value in feeds.items():
+            self._interpreter.resize_tensor_input(self._inputs[name], value.shape, strict=True)
+            self._shapes[name] = value.shape
+        self._interpreter.allocate_tensors()
 
     def facts(self) -> Dict[str, Any]:
         return {

@@ -10,6 +10,8 @@ from harness.case import Array, TensorSpec
 from harness.errors import EngineError
 from harness.runtimes import missing_engine
 
+NO_ANSWER = "not answered by this target"
+
 
 class OpenVino:
     """One compiled model on one device.
@@ -34,7 +36,7 @@ class OpenVino:
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": precision,
             "NUM_STREAMS": 1,
-            **({"INFERENCE_NUM_THREADS": threads} if target == "CPU" else {}),
+            **({"INFERENCE_NUM_THREADS": threads} if "CPU" in target else {}),
             **(properties or {}),
         }
         self._compiled: Any = None
@@ -54,6 +56,7 @@ class OpenVino:
             self._compiled = core.compile_model(model, self._target, self._properties)
         except Exception as error:
             raise EngineError(f"OpenVINO refuses the model: {error}", where=self._model_path) from error
+        self._refuse_other_settings()
         self._request = self._compiled.create_infer_request()
         self.inputs: Tuple[TensorSpec, ...] = tuple(map(_spec, self._compiled.inputs))
         self.outputs: Tuple[TensorSpec, ...] = tuple(map(_spec, self._compiled.outputs))
@@ -81,12 +84,23 @@ class OpenVino:
             "kernels": _shares(_text(layer, "primitiveType") for layer in layers),
         }
 
+    def _refuse_other_settings(self) -> None:
+        """Precision and threads are what the profile asks for, where the target answers at all."""
+        for name in ("INFERENCE_PRECISION_HINT", "INFERENCE_NUM_THREADS"):
+            asked, answered = str(self._properties.get(name, "")), self._property(name)
+            if asked and answered not in (asked, NO_ANSWER):
+                raise EngineError(
+                    f"OpenVINO runs with {name} = {answered} where {asked} was asked for",
+                    where=self._model_path,
+                    remedy="ask for what this target can do in runtimes.* of the device profile",
+                )
+
     def _property(self, name: str) -> str:
         try:
             value = self._compiled.get_property(name)
             return str(value.get_type_name() if hasattr(value, "get_type_name") else value)
         except RuntimeError:
-            return "not answered by this target"
+            return NO_ANSWER
 
 
 def _spec(port: Any) -> TensorSpec:

@@ -47,7 +47,8 @@ class Score:
 
     per_frame: one number per frame (1 right, 0 wrong) where the score is a share of frames, else
         None. trivial: the best value of a predictor that never looks at the frame, in per cent.
-    extras: further figures by name with the unit in the name.
+    extras: further figures by name with the unit in the name. frames, of_frames: how many were scored,
+        of how many in the data set.
     """
 
     name: str
@@ -55,6 +56,8 @@ class Score:
     trivial: float
     per_frame: Optional[Array]
     extras: Mapping[str, float]
+    frames: int = 0
+    of_frames: int = 0
 
 
 class Task(Protocol):

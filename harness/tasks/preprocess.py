@@ -20,6 +20,12 @@ WHERE = "[input] of the model card"
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
+def one_thread() -> None:
+    """Preprocess in the calling thread alone: OpenCV would take every core for large frames."""
+    if cv2 is not None:
+        cv2.setNumThreads(1)
+
+
 class Preprocess:
     """Turns one frame into one input tensor as `spec` says, for the tensor that `tensor` declares.
 

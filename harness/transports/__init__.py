@@ -1,6 +1,6 @@
 """Transports: bytes and commands to a device, nothing else.
 
-A transport puts a folder there, runs one worker there under a deadline, and gets a folder back.
+A transport runs one worker there, and ends it when it shows no progress for too long.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ TRANSPORTS = {"local": "harness.transports.local:Local"}
 
 @dataclass(frozen=True, kw_only=True)
 class Exit:
-    """How a command ended: its status (negative = the signal that killed it), or past its deadline."""
+    """How a command ended: its status (negative = the signal that killed it), or without progress past its deadline."""
 
     status: int
     timed_out: bool
@@ -34,10 +34,13 @@ class Transport(Protocol):
         environment: Mapping[str, str],
         log: Path,
         deadline_s: float,
-        on_line: Callable[[str], None],
+        on_line: Callable[[str], bool],
     ) -> Exit:
-        """Run `command`, hand on its lines as they come, write all its output to `log`, and end it
-        and all its children at the deadline."""
+        """Run `command`, hand on its lines as they come and write its output to `log` (bounded).
+
+        `on_line` says whether a line shows progress. After `deadline_s` without progress the command
+        and all its children are ended.
+        """
         ...
 
 

@@ -28,20 +28,21 @@ class Local:
         environment: Mapping[str, str],
         log: Path,
         deadline_s: float,
-        on_line: Callable[[str], None],
+        on_line: Callable[[str], bool],
     ) -> Exit:
-        """See Transport.run. The parent blocks in select: it never spins beside a measurement."""
+        """See Transport.run. The command runs in the log's folder, where no stray module can be imported.
+
+        The parent blocks in select: it never spins beside a measurement.
+        """
         process = subprocess.Popen(
-            command, env={**os.environ, **environment}, start_new_session=True,
+            command, cwd=log.parent, env={**os.environ, **environment}, start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
-        assert process.stdout is not None
-        until = time.monotonic() + deadline_s
         try:
             with open(log, "wb", buffering=0) as file:
-                in_time = _relay(process, file, until, on_line)
+                in_time = _relay(process, _Log(file), deadline_s, on_line)
             if in_time:
-                process.wait(timeout=max(0.0, until - time.monotonic()))
+                process.wait(timeout=deadline_s)
         except subprocess.TimeoutExpired:
             in_time = False
         finally:
@@ -49,10 +50,30 @@ class Local:
         return Exit(status=process.returncode, timed_out=not in_time)
 
 
-def _relay(process: subprocess.Popen[bytes], log: IO[bytes], until: float, on_line: Callable[[str], None]) -> bool:
-    """Hand on lines until the stream or the process ends (True), or the deadline passes (False)."""
+class _Log:
+    """Keeps the first megabytes of a flood, and its last words."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._size, self._last = file, 0, b""
+
+    def write(self, chunk: bytes) -> None:
+        if self._size < LOG_LIMIT_BYTES:
+            self._size += len(chunk)
+            with contextlib.suppress(OSError):  # a full disk costs the log, not the measurement
+                self._file.write(chunk)
+        else:
+            self._last = (self._last + chunk)[-CHUNK_BYTES:]
+
+    def end(self) -> None:
+        if self._last:
+            with contextlib.suppress(OSError):
+                self._file.write(b"\n... the middle is cut out ...\n" + self._last)
+
+
+def _relay(process: subprocess.Popen[bytes], log: _Log, deadline_s: float, on_line: Callable[[str], bool]) -> bool:
+    """Hand on lines until the stream or the process ends (True), or no progress is seen in time (False)."""
     assert process.stdout is not None
-    source, rest = process.stdout.fileno(), b""
+    source, rest, until = process.stdout.fileno(), b"", time.monotonic() + deadline_s
     with selectors.DefaultSelector() as selector, _end_signal(process.pid) as ended:
         selector.register(source, selectors.EVENT_READ)
         if ended is not None:
@@ -60,18 +81,17 @@ def _relay(process: subprocess.Popen[bytes], log: IO[bytes], until: float, on_li
         while True:
             left_s = until - time.monotonic()
             ready = [key.fd for key, _ in selector.select(left_s)] if left_s > 0 else []
-            if not ready:
-                return False
             # Children that outlive the process may hold its output open: its own end counts.
             chunk = os.read(source, CHUNK_BYTES) if source in ready else b""
             if not chunk:
-                return True
-            if log.tell() < LOG_LIMIT_BYTES:
-                log.write(chunk)
+                log.end()
+                return bool(ready)
+            log.write(chunk)
             *lines, rest = (rest + chunk).split(b"\n")
             rest = rest[-CHUNK_BYTES:]
             for line in lines:
-                on_line(line.decode("utf-8", "replace"))
+                if on_line(line.decode("utf-8", "replace")):
+                    until = time.monotonic() + deadline_s
 
 
 @contextlib.contextmanager

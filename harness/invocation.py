@@ -1,0 +1,137 @@
+"""What one pytest invocation measures: the session behind its tests, made when a case is asked for."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+import pytest
+
+from harness.case import Case
+from harness.errors import ConfigError, HarnessError
+from harness.policy import Policy
+from harness.profile import read_profile
+from harness.progress import ProgressLine
+
+if TYPE_CHECKING:
+    from harness.session import Session
+
+
+class Invocation:
+    """The options of one pytest run and all that follows from them. `error` is a wrong configuration."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.session: Session | None = None
+        self.error: ConfigError | None = None
+        self.expected: set[Case] = set()
+        self.written: list[Path] = []
+        self.report_error = ""
+        self.folder = Path()
+        self.started = time.time()
+        self.progress = ProgressLine(_own_stderr())
+
+    @property
+    def policy(self) -> Policy:
+        """Which outcomes are red."""
+        policy: Policy = self.config.getoption("--policy")
+        return policy
+
+    def open(self) -> Session:
+        """The measuring session, made at the first call; ConfigError every time where that fails."""
+        if self.error is not None:
+            raise self.error
+        if self.session is None:
+            try:
+                self.session = self._new_session()
+            except ConfigError as error:
+                self.error = error
+                raise
+        return self.session
+
+    def cases(self, definition: pytest.Item) -> list[Case]:
+        """The cases that a test function is made for; empty after a configuration error."""
+        try:
+            session = self.open()
+        except ConfigError:
+            return []
+        return [case for case in session.cases if _made_for(case, session, definition)]
+
+    def expect(self, items: Iterable[pytest.Item]) -> None:
+        """Note which cases will be measured, and which of them need their accuracy."""
+        for item in items:
+            case = getattr(getattr(item, "callspec", None), "params", {}).get("case")
+            if isinstance(case, Case) and self.session is not None:
+                self.expected.add(case)
+                if item.get_closest_marker("labelled"):
+                    self.session.accuracy_wanted.add(case)
+        self.progress.expect(len(self.expected))
+
+    def measured_nothing(self) -> bool:
+        """True where cases were asked for and none was measured, or under a strict policy none was judged."""
+        if self.session is None or not self.expected:
+            return False
+        judged = any(one.gate for one in self.session.verdicts)
+        return not self.session.measurements or (self.policy != "pr" and not judged)
+
+    def write_report(self) -> None:
+        """Write the results; what goes wrong there is in `report_error`."""
+        from harness.report import write_all
+        from harness.report.markdown import append_step_summary
+
+        assert self.session is not None
+        command = "pytest " + shlex.join(self.config.invocation_params.args)
+        try:
+            self.written = write_all(self.session, self.folder, started=self.started, command=command)
+            append_step_summary(self.session, os.environ)
+        except HarnessError as error:
+            self.report_error = error.sentence
+
+    def _new_session(self) -> Session:
+        from harness.model import find_cards
+        from harness.plans import plan_named
+        from harness.prepare import Setup
+        from harness.session import Session
+
+        option, root = self.config.getoption, self.config.rootpath
+        profile = read_profile(option("--device"), root / self.config.getini("dms_devices"), option("--address"))
+        models = _names(option("--models"))
+        stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(self.started))
+        default = root / "reports" / f"{stamp}-{profile.name}-{os.getpid()}"
+        self.folder = Path(option("--report")).absolute() if option("--report") else default
+        if str(root) not in sys.path:
+            sys.path.append(str(root))  # for the score functions of a team's own package
+        setup = Setup(
+            profile=profile, cards=find_cards(models, root / self.config.getini("dms_models")), named=bool(models),
+            plan=plan_named(option("--plan")), work=self.folder / "runs", cache=root / ".cache" / "dms-harness",
+            root=root,
+        )  # fmt: skip
+        return Session(setup=setup, progress=self.progress)
+
+
+def _names(models: str) -> list[str]:
+    """The names of --models; ConfigError where it is given and names nothing."""
+    names = [name.strip() for name in models.split(",") if name.strip()]
+    if models and not names:
+        raise ConfigError(f"--models={models!r} names no model", remedy="leave it out to measure all of them")
+    return names
+
+
+def _made_for(case: Case, session: Session, definition: pytest.Item) -> bool:
+    card = session.cases[case]
+    if definition.get_closest_marker("labelled") and not card.labelled:
+        return False
+    return not definition.get_closest_marker("derived") or bool(card.variants[case.variant].parent)
+
+
+def _own_stderr() -> TextIO | None:
+    """A way to the terminal of our own: pytest captures descriptor 2 while tests run."""
+    try:
+        return os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace")
+    except OSError:
+        return None

@@ -7,7 +7,7 @@ Public fixtures: `device`, `case`, `runtime`, `measurement`, `labelled_measureme
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -134,14 +134,19 @@ def check(request: pytest.FixtureRequest, measurement: Measurement) -> Callable[
 def check_the_rest(request: pytest.FixtureRequest, measurement: Measurement) -> Callable[[], list[Verdict]]:
     """`check_the_rest()`: judge every metric that profile or card limits and that no test asked for before."""
     case, session = measurement.case, _session(request)
-    return lambda: _judge(request, case, session.unjudged(case))
+
+    def judge() -> list[Verdict]:
+        left = session.unjudged(case)
+        return _judge(request, case, left) if left else []
+
+    return judge
 
 
-def _judge(request: pytest.FixtureRequest, case: Case, metrics: Iterable[str]) -> list[Verdict]:
+def _judge(request: pytest.FixtureRequest, case: Case, metrics: list[str]) -> list[Verdict]:
     session, policy = _session(request), request.config.stash[_INVOCATION].policy
     verdicts = [one for metric in metrics for one in session.check(case, metric)]
     if not verdicts:
-        pytest.skip("no limit is left to check")
+        pytest.skip(f"nothing limits {', '.join(metrics)} here: reported only")
     _record(request, _verdict_properties(verdicts))
     red = [one for one in verdicts if turns_red(one, policy)]
     if red:

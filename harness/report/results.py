@@ -17,10 +17,10 @@ from harness.report.banner import banner
 from harness.report.environment import Environment
 from harness.report.nanoseconds import encode_ns
 from harness.report.plain import plain
-from harness.report.values import all_cases, parent_of, reason, simulated, verdicts_of
+from harness.report.values import all_cases, simulated, verdicts_of
 from harness.session import Session
 from harness.tasks import Score
-from harness.verdict import Measurement, Verdict
+from harness.verdict import Measurement, Verdict, unmeasured
 
 SCHEMA_VERSION = 1
 DEVICE_FIELDS = ("name", "description", "soc", "simulated", "embedded", "transport", "cpu_cores", "memory_limit_mib")
@@ -54,7 +54,7 @@ def _asked(session: Session, case: Case) -> bool:
 
 
 def _case(session: Session, case: Case) -> Mapping[str, Any]:
-    parent, card, measured = parent_of(session, case), session.cases.get(case), session.measurements.get(case)
+    parent, card, measured = session.parent(case), session.cases.get(case), session.measurements.get(case)
     return {
         "key": case.key,
         **asdict(case),
@@ -83,7 +83,7 @@ def _metric(name: str, measured: Measurement) -> Mapping[str, Any]:
     head = {"unit": metric.unit, "better": metric.better}
     value = plain(measured.value(name))
     if value is None:
-        return {**head, "reason": reason(name, measured)}
+        return {**head, "reason": unmeasured(name, measured)}
     per_run = [metric.value(run) for run in measured.runs] if len(measured.runs) > 1 else None
     return {**head, "value": value, "per_run": per_run}
 
@@ -96,7 +96,14 @@ def _derived(name: str, measured: Measurement) -> Mapping[str, Any] | None:
 def _score(score: Score | None) -> Mapping[str, Any] | None:
     if score is None:
         return None
-    return {"name": score.name, "value": score.value, "trivial": score.trivial, "extras": score.extras}
+    return {
+        "name": score.name,
+        "value": score.value,
+        "trivial": score.trivial,
+        "frames": score.frames,
+        "of_frames": score.of_frames,
+        "extras": score.extras,
+    }
 
 
 def _run(run: Run) -> Mapping[str, Any]:

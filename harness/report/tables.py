@@ -10,28 +10,35 @@ import numpy as np
 from harness.metrics import METRICS
 from harness.report.budget_tables import advice_table, gate_table
 from harness.report.layout import Row, Table
-from harness.report.values import measured_cases, number, parent_of, simulated, simulated_note, titled
+from harness.report.values import measured_cases, number, simulated, simulated_note, titled
 from harness.session import Session
 from harness.stats.bounds import quantile_upper_bound
-from harness.verdict import Measurement
+from harness.verdict import Measurement, steady
 
 LATENCY = {
     "load": "load_ms", "first": "first_inference_ms", "pre": "pre_p50_ms", "infer": "infer_p50_ms",
     "post": "post_p50_ms", "total": "frame_p50_ms", "P99": "frame_p99_ms", "max": "frame_max_ms",
-    "fps": "fps_mean", "fluct %": "fps_fluctuation_percent", "CPU": "frame_cpu_p50_ms",
+    "CPU": "frame_cpu_p50_ms",
+}  # fmt: skip
+STEADINESS = {
+    "fps": "fps_mean", "worst window": "fps_worst_window", "fluct %": "fps_fluctuation_percent",
+    "p99/p50": "frame_p99_over_p50", "p99.9": "frame_p999_ms", "max": "frame_max_ms", "longest gap": "longest_gap_ms",
 }  # fmt: skip
 MEMORY = {
     "peak MB": "peak_memory_mb", "model MB": "model_memory_mb", "runtime MB": "runtime_memory_mb",
     "file MB": "file_size_mb", "of device %": "memory_share_percent",
 }  # fmt: skip
 LATENCY_NOTE = (
-    "pre, infer, post, total, CPU: median (p50) of a frame; P99: nearest rank, then its 95 % upper bound; "
-    "fps: back to back; fluct: of 30-frame windows; -: not known"
+    "pre, infer, post, total, CPU: median (p50) of a frame; P99: nearest rank, then its 95 % upper bound; -: not known"
+)
+STEADINESS_NOTE = (
+    "fps: back to back, not at a camera's pace; worst window, fluct: of 30-frame windows; p99.9: from 2,995 frames on; "
+    "max, longest gap between results: ms"
 )
 MEMORY_NOTE = "peak: of the worker process; model: growth at load; runtime: growth since before the engine's import"
 COMPARISON_NOTE = (
-    "score: per cent, of the parent (before) and of this variant (now); loss: points; blind: the best answer that "
-    "never looks at a frame; smaller: the parent's file size over this one's; faster: the infer p50 likewise"
+    "frames: scored, of those in the data set; before, now: per cent, of the parent and of this variant; loss: points; "
+    "blind: the best answer that never looks at a frame; smaller: the parent's file size over this one's; faster: the infer p50 likewise"
 )
 UNSTEADY_NOTE = "*: not steady, the warm-up reached its cap before two windows agreed"
 PRETENDED_NOTE = "~: SIMULATED engine"
@@ -39,7 +46,7 @@ PRETENDED_NOTE = "~: SIMULATED engine"
 
 def all_tables(session: Session) -> list[Table]:
     """Every table of the report in reading order; those without rows are left out."""
-    makers = (latency_table, memory_table, comparison_table, gate_table, advice_table)
+    makers = (latency_table, steadiness_table, memory_table, comparison_table, gate_table, advice_table)
     return [table for maker in makers if (table := maker(session)).rows]
 
 
@@ -50,6 +57,16 @@ def latency_table(session: Session) -> Table:
         columns=("variant/runtime", *("P99 (bound)" if one == "P99" else one for one in LATENCY)),
         groups=_by_model(session, _latency_row),
         notes=(LATENCY_NOTE, *_unsteady_note(session), *_functional_note(session), *_pretended_note(session)),
+    )
+
+
+def steadiness_table(session: Session) -> Table:
+    """One row per case with how even its frames are."""
+    return Table(
+        title=titled(session, "Steadiness"),
+        columns=("variant/runtime", *STEADINESS),
+        groups=_by_model(session, _steadiness_row),
+        notes=(STEADINESS_NOTE, *_functional_note(session), *_pretended_note(session)),
     )
 
 
@@ -67,7 +84,7 @@ def comparison_table(session: Session) -> Table:
     """One row per case that has a score or a parent: accuracy, size and speed against the parent."""
     return Table(
         title=titled(session, "Accuracy, and each variant against its parent"),
-        columns=("variant/runtime", "parent", "score", "before", "now", "loss", "blind", "smaller", "faster"),
+        columns=("variant/runtime", "parent", "score", "frames", "before", "now", "loss", "blind", "smaller", "faster"),
         groups=_by_model(session, _comparison_row),
         left=3,
         notes=(COMPARISON_NOTE, *_pretended_note(session)),
@@ -82,9 +99,13 @@ def _by_model(session: Session, row: Callable[[Session, Measurement], Row]) -> t
 
 
 def _latency_row(session: Session, measured: Measurement) -> Row:
-    name = _name(session, measured) + ("" if _steady(measured) else " *")
+    name = _name(session, measured) + ("" if steady(measured.runs) else " *")
     numbers = (_tail(measured) if one == "frame_p99_ms" else number(measured.value(one)) for one in LATENCY.values())
     return (name, *numbers)
+
+
+def _steadiness_row(session: Session, measured: Measurement) -> Row:
+    return (_name(session, measured), *(number(measured.value(metric)) for metric in STEADINESS.values()))
 
 
 def _memory_row(session: Session, measured: Measurement) -> Row:
@@ -101,7 +122,7 @@ def _tail(measured: Measurement) -> str:
 
 
 def _comparison_row(session: Session, measured: Measurement) -> Row:
-    parent = parent_of(session, measured.case)
+    parent = session.parent(measured.case)
     other = session.measurements.get(parent) if parent else None
     if parent is None and measured.score is None:
         return ()
@@ -109,6 +130,7 @@ def _comparison_row(session: Session, measured: Measurement) -> Row:
     score = measured.score
     return (
         _name(session, measured), parent.variant if parent else "-", score.name if score else "-",
+        f"{score.frames}/{score.of_frames}" if score else "-",
         number(before), number(score.value if score else None), number(measured.value("accuracy_loss_points")),
         number(score.trivial if score else None),
         _ratio(other, measured, "file_size_mb"), _ratio(other, measured, "infer_p50_ms"),
@@ -125,16 +147,12 @@ def _name(session: Session, measured: Measurement) -> str:
     return f"{measured.case.variant}/{measured.case.runtime}{mark}"
 
 
-def _steady(measured: Measurement) -> bool:
-    return all(run.facts.get("steady", True) for run in measured.runs)
-
-
 def _mixed(session: Session) -> bool:
     return simulated_note(session).startswith("partly")
 
 
 def _unsteady_note(session: Session) -> tuple[str, ...]:
-    return () if all(_steady(one) for one in session.measurements.values()) else (UNSTEADY_NOTE,)
+    return () if all(steady(one.runs) for one in session.measurements.values()) else (UNSTEADY_NOTE,)
 
 
 def _functional_note(session: Session) -> tuple[str, ...]:

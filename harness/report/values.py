@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 from harness.case import Case
-from harness.metrics import METRICS
 from harness.session import Session
 from harness.verdict import Measurement, Outcome, Verdict
 
@@ -45,21 +43,6 @@ def counted(verdicts: list[Verdict]) -> str:
     """How many of each outcome, the worst first: "1 FAIL, 3 PASS"."""
     outcomes = [one.outcome for one in verdicts]
     return ", ".join(f"{outcomes.count(one)} {one.value}" for one in SEVERITY if one in outcomes)
-
-
-def parent_of(session: Session, case: Case) -> Case | None:
-    """The same case with the variant that this one was made from, where the session has it."""
-    card = session.cases.get(case)
-    parent = card.variants[case.variant].parent if card else ""
-    candidate = replace(case, variant=parent)
-    return candidate if parent and candidate in session.cases else None
-
-
-def reason(metric: str, measured: Measurement) -> str:
-    """Why a metric of METRICS has no value."""
-    needed = METRICS[metric].min_frames
-    frames = min((len(run.frame_ns) for run in measured.runs), default=0)
-    return f"needs {needed} frames, has {frames}" if frames < needed else "this device does not tell"
 
 
 def simulated(measured: Measurement) -> bool:

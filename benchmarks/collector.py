@@ -120,9 +120,10 @@ def main() -> None:
     for name, costs in rows.items():
         cost = statistics.median(costs)
         print(f"{name:<36}{cost:>9.0f}{cost - base:>12.0f}{cost / base:>8.1f}")
-    above = statistics.median(rows["harness, with thread CPU time"]) - base
-    verdict = "met" if above <= TARGET_NS else "MISSED"
-    print(f"target: at most {TARGET_NS} ns above the bare loop: {verdict} ({above:.0f} ns)")
+    for name in ("harness, engine in other threads", "harness, with thread CPU time"):
+        above = statistics.median(rows[name]) - base
+        verdict = "met" if above <= TARGET_NS else "MISSED"
+        print(f"target: at most {TARGET_NS} ns above the bare loop: {verdict} ({above:.0f} ns) {name}")
     if "MLPerf LoadGen SingleStream" not in rows:
         print("LoadGen was not measured: pip install mlcommons-loadgen")
 

@@ -105,8 +105,11 @@ class Session:
         return budgets_of(self.setup.profile, self.cases[case])
 
     def predict(self, case: Case, labelled: Path) -> Run:
-        """The case's predictions for a prepared pack, from one fresh worker, untimed; its error if it has one."""
-        if case in self.errors:
+        """The case's predictions for a prepared pack, from one fresh worker, untimed.
+
+        Raises the error of a case that could not be measured; wrong labels do not matter here.
+        """
+        if case in self.errors and case not in self.measurements:
             raise self.errors[case]
         return self._run(self._preparation.job(case, timed=False, labelled_path=str(labelled)), "predict")
 
@@ -151,6 +154,8 @@ class Session:
         return "" if known is not None else path
 
     def _score(self, case: Case) -> Score:
+        if case in self.errors:
+            raise self.errors[case]
         if case not in self._scores:
             labelled = self._preparation.labelled(case)
             job = self._preparation.job(case, timed=False, labelled_path=str(labelled.folder))

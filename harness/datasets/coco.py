@@ -120,9 +120,10 @@ def _classes(records: Records, wanted: tuple[str, ...]) -> tuple[tuple[str, ...]
         if name in names.values():
             raise DatasetError(f"the category name {name!r} again", where=where)
         names[identity(one, "id", where, taken=names)] = name
-    for name in wanted:
-        if name not in names.values():
-            raise DatasetError(unknown("category", name, names.values()), where=f"{records.path}: categories")
+    absent = [name for name in wanted if name not in names.values()]
+    # A file may use fewer categories than a model has, or more; where both differ, a name is wrong.
+    if absent and (set(names.values()) - set(wanted)):
+        raise DatasetError(unknown("category", absent[0], names.values()), where=f"{records.path}: categories")
     order = wanted or tuple(names[number] for number in sorted(names))
     return order, {number: order.index(name) if name in order else None for number, name in names.items()}
 

@@ -93,7 +93,7 @@ def test_a_file_that_shrank_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"format": "Y9"}, "Known: NV12, Y10, Y8"),
+        ({"format": "Y9"}, "known: NV12, Y10, Y8"),
         ({"width": 0}, "'width' is 0"),
         ({"height": "4"}, "'height' is '4'"),
         ({"stride": 4}, "a Y8 row of 6 has 6 bytes"),

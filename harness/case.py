@@ -111,9 +111,9 @@ class Job:
     """All that the worker needs for one run; paths are the worker's own.
 
     `outputs` maps the task's output names to the file's tensor names. `weight_dtype` is the type of
-    most of the file's weights: what a file is called proves nothing. `stateful`: an
-    answer may depend on the frames before. `timed`: push the camera
-    frames back to back and time them. `labelled_path`: where it is given, predict every frame of
+    most of the file's weights: what a file is called proves nothing. `file_bytes`: of all files of
+    the model. `stateful`: an answer may depend on the frames before. `timed`: push the camera frames
+    back to back and time them. `labelled_path`: where it is given, predict every frame of
     that prepared pack afterwards, untimed, and keep the predictions.
     """
 
@@ -129,6 +129,7 @@ class Job:
     outputs: Mapping[str, str] = field(default_factory=dict)
     extra_inputs: Tuple[ExtraInput, ...] = ()
     weight_dtype: str = ""
+    file_bytes: int = 0
     stateful: bool = False
     timed: bool = True
     labelled_path: str = ""

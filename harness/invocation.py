@@ -65,8 +65,8 @@ class Invocation:
     def expect(self, items: Iterable[pytest.Item]) -> None:
         """Note which cases will be measured, and which of them need their accuracy."""
         for item in items:
-            case = getattr(getattr(item, "callspec", None), "params", {}).get("case")
-            if isinstance(case, Case) and self.session is not None:
+            case = case_of(item)
+            if case is not None and self.session is not None:
                 self.expected.add(case)
                 if item.get_closest_marker("labelled"):
                     self.session.accuracy_wanted.add(case)
@@ -112,6 +112,12 @@ class Invocation:
             root=root,
         )  # fmt: skip
         return Session(setup=setup, progress=self.progress)
+
+
+def case_of(item: pytest.Item) -> Case | None:
+    """The case that a test is made for; None for a test that measures nothing."""
+    found = getattr(getattr(item, "callspec", None), "params", {}).get("case")
+    return found if isinstance(found, Case) else None
 
 
 def _names(models: str) -> list[str]:

@@ -68,7 +68,7 @@ class _Recording:
         own_cpu_clock: Clock = getattr(runtime, "clock", time.thread_time_ns)
         self._cpu_clock: Clock = own_cpu_clock if runtime.in_calling_thread else _no_clock
         self._memory: Any = getattr(runtime, "memory", process_memory)
-        self._marks: Dict[str, float] = {"file_bytes": os.path.getsize(job.model_path)}
+        self._marks: Dict[str, float] = {"file_bytes": job.file_bytes or os.path.getsize(job.model_path)}
         self._facts: Dict[str, Any] = _machine_facts(job)
         self._set("device_memory_bytes", process_memory.device_bytes())
 

@@ -14,7 +14,7 @@ import pytest
 
 from harness.case import Case
 from harness.errors import ConfigError, HarnessError
-from harness.invocation import Invocation
+from harness.invocation import Invocation, case_of
 from harness.policy import letter, turns_red, worst
 from harness.profile import DeviceProfile
 
@@ -51,8 +51,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_INVOCATION] = Invocation(config)
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One test per case for every test that asks for a `case`."""
+    """One test per case for every test that asks for a `case`; last, to see whether others gave it one."""
     if _asks_for_our_case(metafunc):
         cases = metafunc.config.stash[_INVOCATION].cases(metafunc.definition)
         metafunc.parametrize("case", cases, ids=[case.key for case in cases], indirect=True)
@@ -72,7 +73,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Refuse to measure beside other workers."""
-    if "case" in getattr(item, "fixturenames", ()) and _under_xdist(item.config):
+    if case_of(item) is not None and _under_xdist(item.config):
         pytest.fail(
             "measuring under pytest-xdist is refused: workers beside each other would measure each other; "
             "run without -n, or one pytest process per device",
@@ -143,15 +144,25 @@ def check_the_rest(request: pytest.FixtureRequest, measurement: Measurement) -> 
 
 
 def _judge(request: pytest.FixtureRequest, case: Case, metrics: list[str]) -> list[Verdict]:
+    from harness.report.junit import score_properties
+
     session, policy = _session(request), request.config.stash[_INVOCATION].policy
-    verdicts = [one for metric in metrics for one in session.check(case, metric)]
-    if not verdicts:
+    verdicts, errors = [], []
+    for metric in metrics:
+        try:
+            verdicts += session.check(case, metric)
+        except HarnessError as error:
+            errors.append(error.sentence)
+    if not verdicts and not errors:
         pytest.skip(f"nothing limits {', '.join(metrics)} here: reported only")
-    _record(request, _verdict_properties(verdicts))
+    if any(one.metric.startswith("accuracy_") for one in verdicts):
+        _record(request, score_properties(session.measurements[case]))
+    if verdicts:
+        _record(request, _verdict_properties(verdicts))
     red = [one for one in verdicts if turns_red(one, policy)]
-    if red:
+    if red or errors:
         lines = (f"{one.outcome}: {one.case.key} {one.metric}: {one.sentence}" for one in red)
-        pytest.fail("\n".join(lines), pytrace=False)
+        pytest.fail("\n".join([*lines, *errors]), pytrace=False)
     return verdicts
 
 
@@ -163,7 +174,8 @@ def _verdict_properties(verdicts: list[Verdict]) -> Properties:
 
 def _record(request: pytest.FixtureRequest, properties: Properties) -> None:
     # Not record_property: it warns under the xunit2 family, although JUnit files carry these all the same.
-    request.node.user_properties.extend(properties)
+    known = request.node.user_properties
+    known.extend(pair for pair in properties if pair not in known)
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -171,9 +183,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     """Carry the verdict from the test to its report; an error of ours is its sentence, without a traceback."""
     outcome: Any = yield
     report = outcome.get_result()
-    said = dict(report.user_properties).get(OUTCOME) if report.when == "call" and report.passed else None
-    if said is not None:
-        report.dms_outcome = said
+    said = [value for name, value in report.user_properties if name == OUTCOME]
+    if said and report.when == "call" and report.passed:
+        report.dms_outcome = worst(said)
     if call.excinfo is not None and isinstance(call.excinfo.value, HarnessError):
         report.longrepr = call.excinfo.value.sentence
 
@@ -222,12 +234,7 @@ def _asks_for_our_case(metafunc: pytest.Metafunc) -> bool:
         return False
     definitions = metafunc._arg2fixturedefs.get("case", ())
     ours = bool(definitions) and definitions[-1].func.__module__ == __name__
-    return ours and not any("case" in _parameters(one) for one in metafunc.definition.iter_markers("parametrize"))
-
-
-def _parameters(mark: pytest.Mark) -> list[str]:
-    names = mark.args[0] if mark.args else mark.kwargs.get("argnames", ())
-    return [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
+    return ours and not any("case" in call.params for call in metafunc._calls)
 
 
 def _under_xdist(config: pytest.Config) -> bool:

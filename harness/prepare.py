@@ -113,6 +113,7 @@ class Preparation:
             case=case, plan=self._plan(), engine=profile.engine(case.runtime),
             options=profile.engine_options(case.runtime), model_path=str(path),
             model_sha256=_identity(file), weight_dtype=file.weight_dtype, stateful=card.stateful,
+            file_bytes=file.size_bytes + sum(one.size_bytes for one in file.external_files),
             frames_path=str(self._camera_frames(card, spec)),
             input=spec, task=card.task_spec(), outputs=card.outputs(form),
             extra_inputs=card.extra_input_list(), timed=timed, labelled_path=labelled_path,

@@ -34,6 +34,7 @@ class Session:
     verdicts: list[Verdict] = field(default_factory=list)
     cases: dict[Case, ModelCard] = field(init=False)
     _scores: dict[Case, Score] = field(default_factory=dict)
+    _asked: set[tuple[Case, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         """ConfigError where there is no case, or a budget names no metric."""
@@ -69,8 +70,8 @@ class Session:
         """The same with the score of the variant that it was made from, which is not timed for that."""
         measured, parent = self.with_accuracy(case), self.parent(case)
         if measured.parent_score is None and parent is not None:
-            measured = replace(measured, parent_score=self._score(parent))
-            self.measurements[case] = measured
+            with self._remembered(case):
+                self.measurements[case] = measured = replace(measured, parent_score=self._score(parent))
         return measured
 
     def parent(self, case: Case) -> Case | None:
@@ -84,6 +85,7 @@ class Session:
 
         ConfigError for a metric that does not exist.
         """
+        self._asked.add((case, metric))
         if metric == ALIVE:
             found = [judge_liveness(self.measurement(case))]
         else:
@@ -94,11 +96,11 @@ class Session:
         return found
 
     def unjudged(self, case: Case) -> list[str]:
-        """The metrics of the case that have a limit and no verdict yet."""
-        judged = {one.metric for one in self.verdicts if one.case == case}
+        """The metrics of the case that have a limit and that nobody asked for yet."""
         comparable = self.cases[case].labelled and self.parent(case) is not None
         pointless = set() if comparable else {"accuracy_loss_points"}
-        return sorted({one.metric for one in self.budgets(case)} - judged - pointless)
+        limited = {one.metric for one in self.budgets(case)} - pointless
+        return sorted(metric for metric in limited if (case, metric) not in self._asked)
 
     def budgets(self, case: Case) -> tuple[Budget, ...]:
         """All limits of the case's model on the device."""
@@ -154,9 +156,9 @@ class Session:
         return "" if known is not None else path
 
     def _score(self, case: Case) -> Score:
-        if case in self.errors:
-            raise self.errors[case]
         if case not in self._scores:
+            if case in self.errors:
+                raise self.errors[case]
             labelled = self._preparation.labelled(case)
             job = self._preparation.job(case, timed=False, labelled_path=str(labelled.folder))
             predictions = self._predictions(case, prediction_key(job, self.setup.profile), labelled.folder)
@@ -171,7 +173,10 @@ class Session:
             return kept
         timed = self.measurements[case].runs[0].predictions if case in self.measurements else ()
         fresh = timed or self.predict(case, labelled).predictions
-        keep_predictions(self.setup.cache, key, fresh)
+        try:
+            keep_predictions(self.setup.cache, key, fresh)
+        except OSError as error:
+            self._preparation.note(f"{case.key}: predictions were not kept in {self.setup.cache}: {error.strerror}")
         return fresh
 
     def _prediction_key(self, case: Case, labelled_path: str) -> str:

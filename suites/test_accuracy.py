@@ -5,10 +5,10 @@ import pytest
 pytestmark = pytest.mark.labelled
 
 
-def test_task_is_solved(check, labelled_measurement):
+def test_task_is_solved(check):
     check("accuracy_min_percent")
 
 
 @pytest.mark.derived
-def test_loss_against_parent_is_within_budget(check, labelled_measurement):
+def test_loss_against_parent_is_within_budget(check):
     check("accuracy_loss_points")

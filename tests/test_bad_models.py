@@ -71,7 +71,7 @@ def outcome_of_the_good_one(done: Finished) -> str:
     [
         (onnx_models.nan_weights, "NaN"),
         (onnx_models.constant_output, "are the same for every frame"),
-        (onnx_models.endless_loop, "did not finish within its deadline of 12 s"),
+        (onnx_models.endless_loop, "gave no sign of progress within its deadline of 12 s"),
         (onnx_models.allocation_bomb, "out of memory"),
         (onnx_models.unsupported_op, "ONNX Runtime refuses the model"),
         (onnx_models.fails_at_run_time, "fails"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -13,7 +14,11 @@ from xml.etree import ElementTree
 import psutil
 import pytest
 
+from harness.progress import CLEAR
 from tests.workspace import CHECKOUT, Workspace
+
+CARD = "suites/models/eyes/model.toml"
+DEVICE = "devices/simulated.toml"
 
 
 @pytest.fixture
@@ -34,7 +39,7 @@ def test_a_slow_model_is_red_with_one_sentence(workspace):
     workspace.add_simulated(infer_ms=70.0)
     done = workspace.pytest("--device=simulated", "-k", "p99")
     assert done.status == 1
-    assert "FAIL: simulated/eyes/fp32/simulated frame_p99_ms: P99" in done.output
+    assert "FAIL: simulated/eyes/fp32/simulated frame_p99_ms: frame P99" in done.output
     assert "Traceback" not in done.output
 
 
@@ -92,10 +97,82 @@ def test_a_wrong_budget_names_file_key_and_value(workspace, line, said):
     assert "simulated.toml" in done.output
 
 
+SEED = "seed = 1"
+OPTIONS = "[options]\n"
+# file, what is replaced in it -> what the message says beside the file
+WRONG = [
+    (DEVICE, SEED, "sede = 1", ["no key called 'sede', did you mean 'seed'?", "runtimes.simulated"]),
+    (DEVICE, SEED, 'seed = "one"', ["seed = 'one': Input should be a valid integer", "runtimes.simulated"]),
+    (DEVICE, SEED, "[runtimes.litert]\nthreads = 0", ["threads = 0: at least 1", "runtimes.litert"]),
+    (DEVICE, 'transport = "local"', 'transport = "local"\naddress = "root@board"', ["address = 'root@board', but the"]),
+    (CARD, OPTIONS, f"{OPTIONS}softmx = true\n", ["called 'softmx', did you mean 'softmax'?", "[options]"]),
+    (CARD, OPTIONS, f'{OPTIONS}softmax = "yes"\n', ["option softmax = 'yes'", "[options]"]),
+    (CARD, 'kind = "raw"', 'kind = "rwa"', ["no data set kind called 'rwa', did you mean 'raw'?", "[dataset] kind"]),
+    (CARD, 'format = "Y8"', 'fromat = "Y8"', ["no option called 'fromat', did you mean 'format'?", "kind 'raw'"]),
+    (CARD, 'parent = "fp32"', 'parent = "fp23"', ["no variant called 'fp23', did you mean 'fp32'?"]),
+    (CARD, "accuracy_min_percent", "accuracy_mim_percent", ["did you mean 'accuracy_min_percent'?"]),
+]
+
+
+@pytest.mark.parametrize(("path", "old", "new", "said"), WRONG)
+def test_what_is_misspelt_ends_the_session_with_status_4_file_key_and_nearest_name(workspace, path, old, new, said):
+    workspace.add_simulated()
+    workspace.rewrite(path, old, new)
+    done = workspace.pytest("--device=simulated")
+    assert done.status == 4, done.output
+    for one in [*said, path.removeprefix("suites/models/")]:
+        assert one in done.output
+    assert "Traceback" not in done.output
+    assert not done.report.exists()
+
+
+def test_an_address_by_hand_is_refused_where_this_machine_would_be_measured(workspace):
+    workspace.add_simulated()
+    done = workspace.pytest("--device=simulated", "--address=root@board")
+    assert done.status == 4
+    assert "address = 'root@board', but the transport is local" in done.output
+    assert workspace.pytest("--device=simulated", "-k", "p99").status == 0
+
+
+@pytest.mark.parametrize(("arguments", "status"), [(["--device=simulatd"], 4), (["--device=simulated"], 0)])
+def test_a_test_that_asks_for_the_device_alone_is_no_way_around_a_wrong_configuration(workspace, arguments, status):
+    workspace.add_simulated()
+    workspace.add_suite("test_own.py", "def test_own(device):\n    assert device.simulated\n")
+    done = workspace.pytest(*arguments, "suites/test_own.py", "-k", "own")
+    assert done.status == status, done.output
+    assert ("did you mean 'simulated'?" in done.output) == (status == 4)
+    assert "Traceback" not in done.output
+
+
+@pytest.mark.parametrize(("metric", "status"), [("frame_p9_ms", 1), ("frame_p99_ms", 0)])
+def test_a_metric_misspelt_in_a_suite_is_red_with_the_nearest_name(workspace, metric, status):
+    workspace.add_simulated()
+    workspace.add_suite("test_own.py", f"def test_own(check):\n    check({metric!r})\n")
+    done = workspace.pytest("--device=simulated", "-k", "own")
+    assert done.status == status, done.output
+    assert ("no metric called 'frame_p9_ms', did you mean 'frame_p99_ms'?" in done.output) == (status == 1)
+    assert "Traceback" not in done.output
+
+
+@pytest.mark.parametrize(
+    ("body", "policy", "status"),
+    [
+        ("measurement): pass", "pr", 0),
+        ("measurement): pass", "nightly", 5),
+        ("measurement): pass", "release", 5),
+        ("check): check('frame_p99_ms')", "nightly", 0),
+    ],
+)
+def test_under_a_strict_policy_a_session_that_judged_no_gate_is_not_green(workspace, body, policy, status):
+    workspace.add_simulated()
+    workspace.add_suite("test_own.py", f"def test_own({body}\n")
+    done = workspace.pytest("--device=simulated", f"--policy={policy}", "-k", "own")
+    assert done.status == status, done.output
+
+
 def test_a_broken_card_ends_the_session_before_anything_is_measured(workspace):
-    folder = workspace.add_simulated()
-    card = folder / "model.toml"
-    card.write_text(card.read_text(encoding="utf-8").replace("width = 32", "widht = 32", 1), encoding="utf-8")
+    workspace.add_simulated()
+    workspace.rewrite(CARD, "width = 16\nheight = 10\n\n[options]", "widht = 16\nheight = 10\n\n[options]")
     done = workspace.pytest("--device=simulated")
     assert done.status == 4
     assert "input.widht" in done.output
@@ -191,6 +268,259 @@ def test_the_frames_reach_pytest_benchmarks_own_storage(workspace):
     assert stored["stats"]["median"] * 1e3 == pytest.approx(8.0, abs=0.1)
 
 
+def test_without_pytest_benchmark_at_work_the_rest_is_measured_all_the_same(workspace):
+    workspace.add_simulated()
+    done = workspace.pytest("--device=simulated", "--benchmark-disable", "-k", "fp32 and (benchmark or p99)")
+    assert done.status == 0, done.output
+    assert "1 passed, 1 skipped" in done.output
+
+
+def properties(workspace, test: str) -> dict[str, str]:
+    """The properties of the one test case in junit.xml whose name starts with `test`."""
+    cases = ElementTree.parse(workspace.folder / "junit.xml").iter("testcase")
+    (found,) = [one for one in cases if one.get("name").startswith(test)]
+    pairs = [(one.get("name"), one.get("value")) for one in found.iter("property")]
+    assert len(pairs) == len(set(pairs))
+    return dict(pairs)
+
+
+def test_junit_carries_the_score_with_the_tests_of_accuracy_and_the_loss_with_its_own(workspace):
+    workspace.add_simulated()
+    workspace.pytest("--device=simulated", "--junitxml=junit.xml", "-k", "int8")
+    solved, loss = properties(workspace, "test_task_is_solved"), properties(workspace, "test_loss_against_parent")
+    assert solved["score_name"] == "accuracy"
+    assert solved["score_frames"] == "2000 of 2000"
+    assert float(solved["accuracy_min_percent"]) == float(solved["score_percent"]) == pytest.approx(94.5, abs=2)
+    assert float(loss["accuracy_loss_points"]) == pytest.approx(0.5, abs=1)
+    assert {"infer_p50_ms", "memory_share_percent", "case"} <= set(solved) & set(loss)
+    assert not [name for name in properties(workspace, "test_outputs_are_alive") if name.startswith("score_")]
+
+
+# With this tail 5 of 660 frames take 40 ms: enough for a limit of 50 ms, neither here nor there for one of 30 ms.
+TAIL = {"tail_share": 0.008, "tail_ms": 40.0}
+
+
+def test_of_two_gates_of_one_metric_the_worst_is_shown(workspace):
+    workspace.add_simulated(**TAIL)
+    done = workspace.pytest("--device=simulated", "--junitxml=junit.xml", "-k", "p99 and fp32")
+    assert {one["limit"]: one["outcome"] for one in done.verdicts("frame_p99_ms")} == {30: "INCONCLUSIVE", 50: "PASS"}
+    assert done.status == 0
+    assert "1 inconclusive" in done.output
+    assert properties(workspace, "test_frame_p99")["dms_outcome"] == "INCONCLUSIVE"
+
+
+@pytest.mark.parametrize("metrics", [["frame_p99_ms", "peak_memory_mb"], ["peak_memory_mb", "frame_p99_ms"]])
+def test_of_two_questions_of_one_test_the_worst_answer_is_shown(workspace, metrics):
+    workspace.add_simulated(**TAIL)
+    lines = "".join(f"    check({metric!r})\n" for metric in metrics)
+    workspace.add_suite("test_own.py", f"def test_own(check):\n{lines}")
+    done = workspace.pytest("--device=simulated", "-k", "own and fp32")
+    assert "1 inconclusive" in done.output
+    assert "1 passed" not in done.output
+
+
+@pytest.mark.parametrize(("limit", "status"), [(1, 1), (1000, 0)])
+def test_a_limit_that_no_test_asks_for_by_name_is_judged_too(workspace, limit, status):
+    workspace.add_simulated()
+    workspace.rewrite(CARD, "[budgets]\n", f"[budgets]\nload_ms = {limit}\n")
+    done = workspace.pytest("--device=simulated")
+    assert done.status == status, done.output
+    assert {one["outcome"] for one in done.verdicts("load_ms")} == {"FAIL" if status else "PASS"}
+
+
+def outcomes(done, *metrics: str) -> set[str]:
+    return {one["outcome"] for metric in metrics for one in done.verdicts(metric)}
+
+
+def failed_tests(done) -> set[str]:
+    """The names of the tests that did not pass, without their cases."""
+    red = [line for line in done.output.splitlines() if line.startswith(("FAILED", "ERROR suites"))]
+    return {line.split("::")[1].split("[")[0] for line in red}
+
+
+LATENCY = ("frame_p99_ms", "fps_mean", "peak_memory_mb", "outputs_alive")
+
+
+def test_wrong_labels_make_only_the_accuracy_red(workspace):
+    workspace.add_simulated()
+    workspace.rewrite("suites/models/eyes/frames.csv", "\n7,bright,", "\n7,brigth,")
+    done = workspace.pytest("--device=simulated")
+    assert done.status == 1
+    assert outcomes(done, *LATENCY) == {"PASS"}
+    assert outcomes(done, "accuracy_min_percent", "accuracy_loss_points") == set()
+    assert "brigth" in done.output
+    assert failed_tests(done) == {"test_task_is_solved", "test_loss_against_parent_is_within_budget"}
+    assert "Traceback" not in done.output
+
+
+def test_one_limit_that_cannot_be_judged_does_not_hide_the_others(workspace):
+    workspace.add_simulated()
+    workspace.rewrite("suites/models/eyes/frames.csv", "\n7,bright,", "\n7,brigth,")
+    workspace.rewrite(CARD, "[budgets]\n", "[budgets]\nload_ms = 1\n")
+    done = workspace.pytest("--device=simulated", "-k", "other and fp32")
+    assert done.status == 1
+    assert outcomes(done, "load_ms") == {"FAIL"}
+    assert outcomes(done, *LATENCY[:3]) == {"PASS"}
+    assert "FAIL: simulated/eyes/fp32/simulated load_ms: 40 ms is over 1 ms" in done.output
+    assert "no class called 'brigth', did you mean 'bright'?" in done.output
+
+
+# The timed worker shows the engine 732 frames: 1, 50 to warm up, 660 timed, 21 to see whether the outputs live.
+@pytest.mark.parametrize("fault", ["fail_at_run", "crash"])
+def test_an_engine_that_fails_at_the_labelled_frames_makes_only_the_accuracy_red(workspace, fault):
+    workspace.add_simulated(sigma=0.0, fault=fault, fault_at=732)
+    done = workspace.pytest("--device=simulated")
+    assert done.status == 1
+    assert len(done.measured()) == 2
+    assert outcomes(done, *LATENCY) == {"PASS"}
+    assert outcomes(done, "accuracy_min_percent", "accuracy_loss_points") == set()
+    assert failed_tests(done) == {"test_task_is_solved", "test_loss_against_parent_is_within_budget"}
+    assert "Traceback" not in done.output
+
+
+def test_an_engine_that_fails_at_the_last_frame_of_the_timed_phase_has_no_verdict(workspace):
+    workspace.add_simulated(sigma=0.0, fault="fail_at_run", fault_at=731)
+    done = workspace.pytest("--device=simulated")
+    assert done.status == 1
+    assert done.measured() == []
+
+
+def test_a_variant_alone_is_compared_with_its_parent_which_is_not_timed_for_that(workspace):
+    workspace.add_simulated()
+    done = workspace.pytest("--device=simulated", "-k", "int8")
+    assert done.status == 0, done.output
+    assert [case["variant"] for case in done.measured()] == ["int8"]
+    assert done.results()["not_asked"] == ["simulated/eyes/fp32/simulated"]
+    assert outcomes(done, "accuracy_loss_points") == {"PASS"}
+    work = done.report / "runs" / "eyes"
+    assert [one.name for one in (work / "fp32.simulated").iterdir()] == ["predict"]
+    assert [one.name for one in (work / "int8.simulated").iterdir()] == ["run-1-of-1"]
+
+
+def test_a_parent_that_cannot_run_touches_only_the_loss(workspace):
+    workspace.add_simulated()
+    workspace.rewrite("suites/models/eyes/fp32.sim", "{", '{"fault": "refuse",')
+    done = workspace.pytest("--device=simulated", "-k", "int8")
+    assert done.status == 1
+    assert outcomes(done, *LATENCY, "accuracy_min_percent") == {"PASS"}
+    assert outcomes(done, "accuracy_loss_points") == set()
+    assert failed_tests(done) == {"test_loss_against_parent_is_within_budget"}
+    assert "refuses the model" in done.output
+    assert "the accuracy of 1 case is not known" in done.output
+
+
+FOREIGN = """
+import pytest
+
+@pytest.mark.parametrize("case", ["a", "b"])
+def test_marked(case):
+    assert case in "ab"
+
+@pytest.mark.parametrize("number, case", [(1, "a")])
+def test_marked_with_others(number, case):
+    assert (number, case) == (1, "a")
+
+@pytest.mark.parametrize(["case", "number"], [("a", 1)])
+def test_marked_with_a_list(number, case):
+    assert (number, case) == (1, "a")
+
+@pytest.mark.parametrize(argnames="case", argvalues=["a"])
+def test_marked_by_keyword(case):
+    assert case == "a"
+
+@pytest.mark.parametrize("case", ["a"])
+class TestClass:
+    def test_marked_class(self, case):
+        assert case == "a"
+
+def test_generated(case):
+    assert case == "made by the team's own hook"
+
+def pytest_generate_tests(metafunc):
+    if metafunc.function is test_generated:
+        metafunc.parametrize("case", ["made by the team's own hook"])
+"""
+FOREIGN_FIXTURE = """
+import pytest
+
+@pytest.fixture(params=["a", "b"])
+def case(request):
+    return request.param * 2
+
+def test_fixture(case):
+    assert case in ("aa", "bb")
+"""
+
+
+@pytest.mark.parametrize("worker", [False, True])
+def test_a_teams_own_parameter_or_fixture_named_case_is_left_alone(workspace, worker):
+    workspace.add_suite("test_foreign.py", FOREIGN)
+    workspace.add_suite("test_foreign_fixture.py", FOREIGN_FIXTURE)
+    arguments = ["--device=no-such-device", "-k", "foreign"]
+    if worker:
+        (workspace.folder / "conftest.py").write_text("def pytest_configure(config):\n    config.workerinput = {}\n")
+        arguments += ["-p", "no:benchmark"]
+    for suite in ("test_latency.py", "test_accuracy.py", "test_liveness.py", "test_memory.py", "test_other_limits.py"):
+        (workspace.folder / "suites" / suite).unlink()
+    done = workspace.pytest(*arguments)
+    assert done.status == 0, done.output
+    assert "9 passed" in done.output
+    assert not done.report.exists()
+
+
+def test_a_teams_own_parameters_stand_beside_the_harness_in_one_suite(workspace):
+    workspace.add_simulated()
+    workspace.add_suite(
+        "test_own.py",
+        "import pytest\n"
+        "@pytest.mark.parametrize('share', [2, 3])\n"
+        "def test_own(share, measurement):\n"
+        "    assert measurement.value('pre_p50_ms') < measurement.value('frame_p50_ms') / share\n",
+    )
+    done = workspace.pytest("--device=simulated", "-k", "own")
+    assert done.status == 0, done.output
+    assert "4 passed" in done.output
+
+
+@pytest.mark.parametrize("capture", ["--capture=fd", "--capture=sys", "-s"])
+def test_a_log_shows_one_whole_line_of_progress_per_case_although_pytest_captures(workspace, capture):
+    workspace.add_simulated()
+    done = workspace.pytest("--device=simulated", "-k", "p99", capture)
+    for start in ("[1/2] simulated/eyes/fp32/simulated: ", "[2/2] simulated/eyes/int8/simulated: "):
+        (line,) = [line for line in done.errors.splitlines() if start in line]
+        assert line.startswith(f"{start}run 1 of 1, loading 0/1")
+    assert "\x1b" not in done.errors
+
+
+@pytest.mark.parametrize("capture", ["--capture=fd", "-s"])
+def test_a_terminal_shows_progress_in_one_line_although_pytest_captures(workspace, capture):
+    workspace.add_simulated()
+    shown = on_terminal(workspace, "--device=simulated", "-k", "p99 and fp32", capture)
+    steps = [one for one in shown.split(CLEAR) if one.startswith("[1/1] simulated/eyes/fp32/simulated: run 1 of 1, ")]
+    assert any("warm-up" in one for one in steps)
+    assert any("measuring" in one and "/660" in one for one in steps)
+    assert not any(one.endswith("\n") for one in steps)
+    assert shown.endswith(CLEAR)
+
+
+def on_terminal(workspace, *arguments: str) -> str:
+    """What a terminal as standard error is sent by `pytest suites/`."""
+    terminal, end = os.openpty()
+    command = [sys.executable, "-m", "pytest", "suites/", "--report=report", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    session = subprocess.Popen(
+        command, cwd=workspace.folder, env=environment, stdout=subprocess.DEVNULL, stderr=end, stdin=subprocess.DEVNULL
+    )
+    os.close(end)
+    shown = b""
+    with contextlib.suppress(OSError):  # Linux says EIO at the end
+        while chunk := os.read(terminal, 65536):
+            shown += chunk
+    os.close(terminal)
+    assert session.wait(60) == 0
+    return shown.decode()
+
+
 def test_collecting_measures_nothing(workspace):
     workspace.add_simulated()
     done = workspace.pytest("--device=simulated", "--collect-only", "-q")
@@ -222,6 +552,21 @@ def test_a_teams_own_suite_uses_the_public_fixtures(workspace):
     )
     done = workspace.pytest("--device=simulated", "-k", "own")
     assert done.status == 0, done.output
+
+
+def test_a_teams_own_suite_sees_the_score_and_its_junit_file_too(workspace):
+    workspace.add_simulated()
+    workspace.add_suite(
+        "test_own.py",
+        "import pytest\n"
+        "@pytest.mark.labelled\n"
+        "def test_own(labelled_measurement):\n"
+        "    assert labelled_measurement.score.value > 80\n"
+        "    assert labelled_measurement.parent_score is None\n",
+    )
+    done = workspace.pytest("--device=simulated", "--junitxml=junit.xml", "-k", "own and int8")
+    assert done.status == 0, done.output
+    assert properties(workspace, "test_own")["score_frames"] == "2000 of 2000"
 
 
 def test_hostile_names_stay_inert_on_the_terminal(workspace):

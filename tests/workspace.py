@@ -17,11 +17,12 @@ SIMULATED = CHECKOUT / "suites" / "models" / "simulated_eyes"
 
 @dataclass(frozen=True)
 class Finished:
-    """How one command ended."""
+    """How one command ended; `output` is all that it wrote, `errors` what went to standard error."""
 
     status: int
     output: str
     report: Path
+    errors: str = ""
 
     def results(self) -> dict[str, Any]:
         return json.loads((self.report / "results.json").read_text(encoding="utf-8"))
@@ -57,6 +58,17 @@ class Workspace:
             path.write_text(json.dumps({**json.loads(path.read_text()), **behaviour}), encoding="utf-8")
         return self.models / name
 
+    def rewrite(self, path: str, old: str, new: str) -> None:
+        """Replace the one occurrence of `old` in a file below the folder."""
+        file = self.folder / path
+        text = file.read_text(encoding="utf-8")
+        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {path}"
+        file.write_text(text.replace(old, new), encoding="utf-8")
+
+    def add_suite(self, name: str, text: str) -> None:
+        """A suite of the team's own."""
+        (self.folder / "suites" / name).write_text(text, encoding="utf-8")
+
     def pytest(self, *arguments: str, timeout_s: float = 120) -> Finished:
         """Run `pytest suites/` here, in a process of its own."""
         report = self.folder / "report"
@@ -73,4 +85,4 @@ class Workspace:
             [sys.executable, *command], cwd=self.folder, env=environment, timeout=timeout_s,
             text=True, capture_output=True, check=False,
         )  # fmt: skip
-        return Finished(done.returncode, done.stdout + done.stderr, self.folder / "report")
+        return Finished(done.returncode, done.stdout + done.stderr, self.folder / "report", done.stderr)

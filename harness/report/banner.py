@@ -57,12 +57,15 @@ def _state(session: Session, gates: list[Verdict]) -> str:
 def _counts(session: Session, gates: list[Verdict]) -> list[str]:
     cases, measured = all_cases(session), len(session.measurements)
     left = sum(one not in session.measurements and one not in session.errors for one in cases)
+    partly = sum(one in session.measurements for one in session.errors)
+    lost = len(session.errors) - partly
     advice = [one for one in verdicts_of(session) if not one.gate]
     sentences = (
         (f"{plural(len(gates), 'gate')}: {counted(gates)}" if gates else "no gate was asked", bool(measured)),
         ("NOTHING MEASURED", bool(session.errors) and not measured),
         (f"{measured} of {plural(len(cases), 'case')} measured", True),
-        (f"{plural(len(session.errors), 'case')} could not be measured", bool(session.errors)),
+        (f"{plural(lost, 'case')} could not be measured", bool(lost)),
+        (f"the accuracy of {plural(partly, 'case')} is not known", bool(partly)),
         (f"{plural(left, 'case')} not asked for", bool(left)),
         (f"advice: {counted(advice)}", bool(not_passed(advice))),
         (f"{simulated_note(session)}: these numbers are no real hardware's", bool(simulated_note(session))),

@@ -38,7 +38,8 @@ STEADINESS_NOTE = (
 MEMORY_NOTE = "peak: of the worker process; model: growth at load; runtime: growth since before the engine's import"
 COMPARISON_NOTE = (
     "frames: scored, of those in the data set; before, now: per cent, of the parent and of this variant; loss: points; "
-    "blind: the best answer that never looks at a frame; smaller: the parent's file size over this one's; faster: the infer p50 likewise"
+    "blind: the best answer that never looks at a frame; smaller: the parent's file size over this one's; "
+    "faster: the infer p50 likewise"
 )
 UNSTEADY_NOTE = "*: not steady, the warm-up reached its cap before two windows agreed"
 PRETENDED_NOTE = "~: SIMULATED engine"

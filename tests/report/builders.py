@@ -45,15 +45,24 @@ def card(name: str = "eyes", variants: Mapping[str, str] | None = None) -> Model
     """A classification card; `variants` maps a variant to its parent."""
     known = {"fp32": "", "int8": "fp32"} if variants is None else variants
     made = {one: Variant(files={"onnx": f"{one}.onnx"}, parent=parent) for one, parent in known.items()}
-    return ModelCard(name=name, task="classification", input=Input(width=32, height=20), variants=made)
+    return ModelCard(
+        name=name, task="classification", input=Input(width=32, height=20), variants=made,
+        options={"classes": ("open", "closed")},
+    )  # fmt: skip
 
 
 def session(
     *measured: Measurement, cards: Sequence[ModelCard] = (), plan: str = "standard", **profile: Any
 ) -> Session:  # fmt: skip
-    """A session of the device "bench" with the runtime "ort" that has already measured `measured`."""
+    """A session of the device "bench" with the runtime "ort" that has already measured `measured`.
+
+    Without `cards` it has one for each model that was measured.
+    """
     device = DeviceProfile(**{"name": "bench", "runtimes": {"ort": {"engine": "onnxruntime"}}, **profile})
-    setup = Setup(profile=device, cards=tuple(cards) or (card(),), plan=PLANS[plan], work=Path(), cache=Path())
+    models = dict.fromkeys(one.case.model for one in measured) or ("eyes",)
+    setup = Setup(
+        profile=device, cards=tuple(cards) or tuple(map(card, models)), plan=PLANS[plan], work=Path(), cache=Path()
+    )
     made = Session(setup=setup, progress=lambda *said: None)
     made.measurements.update({one.case: one for one in measured})
     return made
@@ -71,7 +80,7 @@ def measurement(of: Case | None = None, *runs: Run, plan: Plan = PLANS["standard
 
 def score(value: float = 97.5) -> Score:
     """An accuracy of `value` per cent."""
-    return Score("accuracy", value, 52.0, None, {"recall_open_percent": 96.0})
+    return Score("accuracy", value, 52.0, None, {"recall_open_percent": 96.0}, 2000, 2600)
 
 
 def verdict(outcome: str = "PASS", of: Case | None = None, **fields: Any) -> Verdict:

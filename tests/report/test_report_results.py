@@ -66,7 +66,10 @@ def test_the_whole_session_is_there_and_is_strict_json():
     assert [one["status"] for one in found["cases"]] == ["error", "measured"]
     int8 = found["cases"][1]
     assert int8["parent"] == "bench/eyes/fp32/ort"
-    assert int8["score"]["extras"] == {"recall_open_percent": 96.0}
+    assert int8["score"] == {
+        "name": "accuracy", "value": 96.0, "trivial": 52.0, "frames": 2000, "of_frames": 2600,
+        "extras": {"recall_open_percent": 96.0},
+    }  # fmt: skip
     assert int8["derived"]["accuracy_loss_points"]["value"] == pytest.approx(1.5)
     assert int8["verdicts"] == [
         {"metric": "frame_p99_ms", "value": 60.0, "unit": "ms", "limit": 50.0, "gate": True, "outcome": "FAIL",
@@ -99,6 +102,7 @@ def test_every_metric_has_its_unit_and_a_value_or_the_reason_why_not():
     assert set(metrics) == set(METRICS)
     assert all(("value" in one) != ("reason" in one) and one["unit"] and one["better"] for one in metrics.values())
     assert metrics["frame_p99_ms"]["reason"] == "needs 299 frames, has 40"
+    assert metrics["fps_fluctuation_percent"]["reason"] == "needs 600 frames (20 windows of 30), has 40"
     assert metrics["load_ms"]["reason"] == "this device does not tell"
     assert metrics["frame_p50_ms"]["value"] == pytest.approx(5.3004)
 

@@ -34,9 +34,19 @@ def test_numbers_show_three_to_four_digits(value, wanted):
     assert number(value) == wanted
 
 
-def test_a_latency_row_has_load_first_stages_tail_and_stability():
+def test_a_latency_row_has_load_first_stages_and_tail():
     cells = row(session(measurement()), "fp32/ort")
-    assert " ".join(cells) == "fp32/ort 120.0 9.000 0.200 5.000 0.100 5.300 5.300 <=5.300 6.300 188.6 0.133 5.299"
+    assert " ".join(cells) == "fp32/ort 120.0 9.000 0.200 5.000 0.100 5.300 5.300 <=5.300 6.300 5.299"
+
+
+@pytest.mark.parametrize(
+    ("frames", "p999", "fluctuation"), [(660, "-", "0.133"), (3000, "5.300", "0.062"), (40, "-", "-")]
+)
+def test_a_steadiness_row_tells_how_even_the_frames_are_and_leaves_out_what_too_few_tell(frames, p999, fluctuation):
+    lines = terminal_lines(session(measurement(case(), run(frames))))
+    cells = next(line for line in lines[lines.index("Steadiness") :] if line.strip().startswith("fp32/ort")).split()
+    assert (len(cells), cells[3], cells[5]) == (8, fluctuation, p999)
+    assert cells[6:] == ["6.300", "6.300"]
 
 
 def test_too_few_frames_are_said_and_not_replaced_by_a_number():
@@ -66,13 +76,13 @@ def test_a_variant_is_compared_with_its_parent_in_accuracy_size_and_speed():
         measurement(case("int8"), run(660, 2.5, smaller), score=score(96.0), parent_score=score(97.5)),
     )
     found = [" ".join(line.split()) for line in terminal_lines(known) if "accuracy" in line]
-    assert found[0] == "fp32/ort - accuracy - 97.50 - 52.00 - -"
-    assert found[1] == "int8/ort fp32 accuracy 97.50 96.00 1.500 52.00 4.00x 2.00x"
+    assert found[0] == "fp32/ort - accuracy 2000/2600 - 97.50 - 52.00 - -"
+    assert found[1] == "int8/ort fp32 accuracy 2000/2600 97.50 96.00 1.500 52.00 4.00x 2.00x"
 
 
 def test_a_parent_that_was_not_measured_leaves_dashes():
     said = [" ".join(line.split()) for line in terminal_lines(session(measurement(case("int8")))) if " fp32 " in line]
-    assert said == ["int8/ort fp32 - - - - - - -"]
+    assert said == ["int8/ort fp32 - - - - - - - -"]
 
 
 def test_gates_show_the_worst_case_and_advice_stands_apart():
@@ -90,7 +100,7 @@ def test_gates_show_the_worst_case_and_advice_stands_apart():
 
 
 def test_checks_that_say_the_same_are_told_once_with_their_count_but_every_failure_alone():
-    known = session(measurement(), cards=[card(f"m{number}") for number in range(9)])
+    known = session(measurement(case(model="m0")), cards=[card(f"m{number}") for number in range(9)])
     cases = [case(model=f"m{number}") for number in range(9)]
     known.verdicts += [verdict("INCONCLUSIVE", one, sentence="too short") for one in cases]
     known.verdicts += [verdict("FAIL", one, sentence="dead") for one in cases]
@@ -107,7 +117,7 @@ def test_each_error_is_one_sentence_with_the_next_step():
     known.errors[case("int8")] = WorkerError("crashed")
     said = text(known)
     assert "ERROR: bench/eyes/fp32/ort: no engine (devices/bench.toml); install it" in said
-    assert "ERROR: bench/eyes/int8/ort: crashed; read the case's worker.log" in said
+    assert "ERROR: bench/eyes/int8/ort: crashed\n" in said
 
 
 def test_the_same_error_of_many_cases_is_told_once():
@@ -173,6 +183,14 @@ def test_errors_without_any_measurement_say_so_too():
     assert "1 case could not be measured" in banner(known).sentence
 
 
+def test_a_case_that_was_timed_and_has_no_accuracy_is_not_counted_as_unmeasured():
+    known = session(measurement(), measurement(case("int8")))
+    known.errors[case("int8")] = EngineError("the labels are wrong")
+    assert "2 of 2 cases measured; the accuracy of 1 case is not known" in banner(known).sentence
+    assert "could not be measured" not in banner(known).sentence
+    assert banner(known).state == "ERROR"
+
+
 def test_a_verdict_asked_twice_counts_once():
     known = session(measurement())
     known.verdicts += [verdict(), verdict()]
@@ -183,7 +201,7 @@ def test_every_table_of_a_simulated_device_and_the_banner_say_so():
     known = session(measurement(simulated=True, score=score()), simulated=True)
     known.verdicts += [verdict(), verdict(gate=False)]
     lines = terminal_lines(known)
-    assert sum(line.endswith("[SIMULATED]") for line in lines) == 5
+    assert sum(line.endswith("[SIMULATED]") for line in lines) == 6
     assert "SIMULATED" in banner(known).sentence
 
 

@@ -1,0 +1,422 @@
+"""Numbers against budgets: each outcome, and when a number may not be judged at all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.budgets import DERIVED, Budget
+from harness.case import Case, Plan, Run
+from harness.frames import Frame
+from harness.metrics import METRICS
+from harness.pipeline import NullPipeline, push, split_records
+from harness.plans import PLANS
+from harness.tasks import Score
+from harness.verdict import Measurement, Outcome, judge, judge_liveness, residual_fault, steady, unmeasured
+
+MS = 1_000_000
+MARKS = [
+    "import_ns", "load_ns", "first_inference_ns", "file_bytes", "device_memory_bytes", "peak_load_bytes",
+    "rss_after_load_bytes", "rss_steady_bytes",
+]  # fmt: skip
+SURE = "(95 % sure if misses are independent)"
+ALIVE = {"outputs_finite": True, "outputs_vary": True, "outputs_repeat": True}
+
+
+def budget(metric: str, limit: float, gate: bool = True) -> Budget:
+    return Budget(metric=metric, limit=limit, gate=gate, source="devices/board.toml")
+
+
+def measurement(*runs: Run, plan: Plan = PLANS["standard"], **more) -> Measurement:
+    return Measurement(case=Case("board", "eyes", "int8", "ort"), plan=plan, runs=runs, **more)
+
+
+def late(frames: int, misses: int, late_ms: int = 60) -> np.ndarray:
+    return np.array([late_ms] * misses + [10] * (frames - misses)) * MS
+
+
+def score(value: float, frames: int = 2000) -> Score:
+    return Score("accuracy", value, 50.0, None, {}, frames, frames)
+
+
+# The published counts that decide a P99 at 5 % on each side.
+@pytest.mark.parametrize(
+    ("frames", "misses", "outcome"),
+    [
+        (299, 0, "PASS"), (459, 0, "PASS"), (660, 2, "PASS"), (660, 3, "INCONCLUSIVE"),
+        (1000, 4, "PASS"), (1000, 5, "INCONCLUSIVE"), (1000, 15, "INCONCLUSIVE"), (1000, 16, "FAIL"),
+        (3000, 20, "PASS"), (3000, 21, "INCONCLUSIVE"), (3000, 39, "INCONCLUSIVE"), (3000, 40, "FAIL"),
+        (299, 299, "FAIL"), (298, 0, "INCONCLUSIVE"), (0, 0, "INCONCLUSIVE"),
+    ],
+)  # fmt: skip
+def test_a_p99_is_judged_by_the_frames_over_the_limit(make_run, frames, misses, outcome):
+    verdict = judge(budget("frame_p99_ms", 50), measurement(make_run(late(frames, misses))))
+    assert verdict.outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("frames", "misses", "sentence"),
+    [
+        (660, 2, f"frame P99 10 ms, 2 of 660 frames over 50 ms: at most 0.95 % late {SURE}"),
+        (660, 3, "frame P99 10 ms, 3 of 660 frames over 50 ms: needs 773 frames with no further miss to pass"),
+        (660, 30, f"frame P99 60 ms, 30 of 660 frames over 50 ms: at least 3.3 % late {SURE}"),
+        (200, 0, "needs 299 frames, has 200"),
+    ],
+)
+def test_a_p99_verdict_says_what_was_counted_and_what_is_missing(make_run, frames, misses, sentence):
+    verdict = judge(budget("frame_p99_ms", 50), measurement(make_run(late(frames, misses))))
+    assert verdict.sentence.split("; next: ")[0] == sentence
+
+
+@pytest.mark.parametrize(
+    ("metric", "frames", "misses", "outcome"),
+    [
+        ("infer_p99_ms", 660, 2, "PASS"), ("infer_p99_ms", 660, 3, "INCONCLUSIVE"), ("infer_p99_ms", 660, 30, "FAIL"),
+        ("frame_p50_ms", 100, 41, "PASS"), ("frame_p50_ms", 100, 42, "INCONCLUSIVE"), ("frame_p50_ms", 100, 59, "FAIL"),
+        ("frame_p95_ms", 660, 23, "PASS"), ("frame_p95_ms", 660, 24, "INCONCLUSIVE"), ("frame_p95_ms", 660, 44, "FAIL"),
+        ("frame_p999_ms", 2995, 0, "PASS"), ("frame_p999_ms", 2995, 1, "INCONCLUSIVE"),
+    ],
+)  # fmt: skip
+def test_every_percentile_of_every_stage_is_judged_by_its_own_exact_bound(make_run, metric, frames, misses, outcome):
+    verdict = judge(budget(metric, 50), measurement(make_run(late(frames, misses))))
+    assert verdict.outcome == outcome
+
+
+def test_a_percentile_names_its_stage_its_share_and_how_many_frames_it_needs(make_run):
+    verdict = judge(budget("frame_p999_ms", 50), measurement(make_run(late(2995, 1))))
+    assert verdict.sentence.startswith("frame P99.9 10 ms, 1 of 2995 frames over 50 ms: needs 4742 frames")
+    assert judge(budget("infer_p50_ms", 50), measurement(make_run(late(60, 0)))).sentence.startswith("infer P50 8 ms, ")
+
+
+def test_a_stage_is_judged_by_its_own_times_and_not_by_the_frames(make_run):
+    measured = measurement(make_run(late(660, 600)))
+    outcomes = [judge(budget(f"{stage}_p99_ms", 50), measured).outcome for stage in ("pre", "infer", "post", "frame")]
+    assert outcomes == ["PASS", "FAIL", "PASS", "FAIL"]
+
+
+@pytest.mark.parametrize(("more_ns", "outcome"), [(0, "PASS"), (1, "FAIL")])
+def test_a_frame_exactly_at_the_limit_is_in_time_and_a_nanosecond_more_is_late(make_run, more_ns, outcome):
+    verdict = judge(budget("frame_p99_ms", 60), measurement(make_run(late(660, 600) + more_ns)))
+    assert verdict.outcome == outcome
+
+
+def test_the_frames_of_all_runs_are_counted_together(make_run):
+    three = [make_run(late(1000, misses)) for misses in (10, 5, 5)]
+    verdict = judge(budget("frame_p99_ms", 50), measurement(*three))
+    assert verdict.outcome == "PASS"
+    assert "20 of 3000 frames" in verdict.sentence
+    assert verdict.value == 10
+
+
+@pytest.mark.parametrize(
+    ("metric", "limit", "outcome", "sentence", "margin"),
+    [
+        ("frame_max_ms", 20, "PASS", "10 ms is within 20 ms (devices/board.toml)", 50),
+        ("frame_max_ms", 10, "PASS", "10 ms is within 10 ms (devices/board.toml)", 0),
+        ("frame_max_ms", 8, "FAIL", "10 ms is over 8 ms (devices/board.toml)", -25),
+        ("frame_max_ms", 0, "FAIL", "10 ms is over 0 ms (devices/board.toml)", None),
+        ("fps_mean", 80, "PASS", "100 1/s is within 80 1/s (devices/board.toml)", 25),
+        ("fps_mean", 100, "PASS", "100 1/s is within 100 1/s (devices/board.toml)", 0),
+        ("fps_mean", 125, "FAIL", "100 1/s is under 125 1/s (devices/board.toml)", -20),
+        ("peak_memory_mb", 100, "PASS", "90 MB is within 100 MB (devices/board.toml)", 10),
+        ("peak_memory_mb", 60, "FAIL", "90 MB is over 60 MB (devices/board.toml)", -50),
+        ("load_ms", 10, "INCONCLUSIVE", "this device does not tell", None),
+        ("frame_cpu_p99_ms", 10, "INCONCLUSIVE", "this device does not tell", None),
+        ("fps_fluctuation_percent", 5, "INCONCLUSIVE", "needs 600 frames (20 windows of 30), has 300", None),
+    ],
+)
+def test_a_number_is_held_against_its_limit(make_run, metric, limit, outcome, sentence, margin):
+    run = make_run(np.full(299 if "cpu" in metric else 300, 10 * MS), marks={"peak_steady_bytes": 90e6})
+    verdict = judge(budget(metric, limit), measurement(run))
+    assert (verdict.outcome, verdict.sentence.split("; next: ")[0]) == (outcome, sentence)
+    assert ("; next: " in verdict.sentence) == (outcome == "FAIL")
+    assert verdict.margin_percent == (None if margin is None else pytest.approx(margin))
+    assert (verdict.unit, verdict.limit, verdict.metric) == (budget(metric, limit).unit, limit, metric)
+
+
+@pytest.mark.parametrize("metric", [*METRICS, *DERIVED])
+def test_every_broken_limit_says_what_to_do_next_and_only_speed_blames_a_stage(make_run, metric):
+    marks = dict.fromkeys(MARKS, 90e6) | {"rss_before_import_bytes": 1.0, "rss_after_import_bytes": 1.0}
+    run = make_run(late(3000, 200), cpu_ns=late(3000, 200), marks=marks)
+    measured = measurement(run, score=score(50), parent_score=score(90), device_memory_mb=100.0)
+    verdict = judge(budget(metric, 1e12 if budget(metric, 1).better == "more" else 1e-3), measured)
+    assert verdict.outcome == "FAIL"
+    step = verdict.sentence.partition("; next: ")[2]
+    assert step
+    if metric in DERIVED or not METRICS[metric].speed or metric in ("import_ms", "load_ms", "first_inference_ms"):
+        assert "of a frame" not in step
+
+
+@pytest.mark.parametrize("gate", [True, False])
+def test_a_broken_limit_is_red_only_where_it_is_a_gate(make_run, gate):
+    verdict = judge(budget("frame_p50_ms", 8, gate), measurement(make_run(np.full(300, 10 * MS))))
+    assert (verdict.outcome, verdict.gate, verdict.red) == ("FAIL", gate, gate)
+
+
+def test_the_value_is_the_median_of_the_runs_and_none_where_one_run_is_silent(make_run):
+    three = [make_run(np.full(300, ms * MS), marks={"load_ns": ms * MS}) for ms in (10, 30, 12)]
+    assert measurement(*three).value("frame_p50_ms") == 12
+    assert measurement(*three).value("load_ms") == 12
+    assert measurement(*three, make_run(np.full(300, MS))).value("load_ms") is None
+    assert measurement().value("frame_p50_ms") is None
+
+
+@pytest.mark.parametrize(
+    ("metric", "more", "value", "sentence"),
+    [
+        ("accuracy_min_percent", {"score": score(92)}, 92, None),
+        ("accuracy_min_percent", {}, None, "no labels: accuracy was not measured"),
+        ("accuracy_loss_points", {"score": score(92), "parent_score": score(92.5)}, 0.5, None),
+        ("accuracy_loss_points", {"score": score(93), "parent_score": score(92.5)}, -0.5, None),
+        ("accuracy_loss_points", {"score": score(92)}, None, "there is no parent variant to compare with"),
+        ("memory_share_percent", {"device_memory_mb": 180.0}, 50, None),
+        ("memory_share_percent", {}, None, "memory"),
+    ],
+)
+def test_what_belongs_to_no_single_run_is_judged_too(make_run, metric, more, value, sentence):
+    run = make_run(np.full(300, 10 * MS), marks={"peak_steady_bytes": 90e6})
+    verdict = judge(budget(metric, 60), measurement(run, **more))
+    assert verdict.value == value
+    if sentence is not None:
+        assert verdict.outcome == "INCONCLUSIVE"
+        assert sentence in verdict.sentence
+
+
+@pytest.mark.parametrize(
+    ("loss", "outcome"), [(-1.0, "PASS"), (0.0, "PASS"), (0.99, "PASS"), (1.0, "FAIL"), (1.01, "FAIL"), (40.0, "FAIL")]
+)
+def test_a_variant_must_lose_fewer_points_than_its_limit(make_run, loss, outcome):
+    measured = measurement(make_run([]), score=score(90 - loss), parent_score=score(90))
+    assert judge(budget("accuracy_loss_points", 1.0), measured).outcome == outcome
+
+
+@pytest.mark.parametrize(("limit", "outcome"), [(0, "FAIL"), (0.001, "PASS")])
+def test_the_frame_rate_must_fluctuate_less_than_its_limit(make_run, limit, outcome):
+    measured = measurement(make_run(np.full(600, 10 * MS)))
+    assert measured.value("fps_fluctuation_percent") == 0
+    assert judge(budget("fps_fluctuation_percent", limit), measured).outcome == outcome
+
+
+@pytest.mark.parametrize("value", [40, 90])
+@pytest.mark.parametrize(
+    ("metric", "frames", "needed"),
+    [
+        ("accuracy_min_percent", 499, 500), ("accuracy_min_percent", 500, 0), ("accuracy_min_percent", 0, 500),
+        ("accuracy_loss_points", 1999, 2000), ("accuracy_loss_points", 2000, 0), ("accuracy_loss_points", 500, 2000),
+    ],
+)  # fmt: skip
+def test_too_few_labelled_frames_prove_neither_a_good_nor_a_bad_accuracy(make_run, metric, frames, needed, value):
+    measured = measurement(make_run([]), score=score(value, frames), parent_score=score(90, frames))
+    verdict = judge(budget(metric, 1.0 if "loss" in metric else 80), measured)
+    if needed:
+        assert verdict.outcome == "INCONCLUSIVE"
+        assert verdict.sentence.endswith(f"but it needs {needed} labelled frames, has {frames}")
+        assert verdict.value is not None
+    else:
+        assert verdict.outcome == ("PASS" if value == 90 else "FAIL")
+
+
+@pytest.mark.parametrize("metric", ["frame_p50_ms", "fps_mean", "frame_p99_ms", "load_ms"])
+def test_the_smoke_plan_never_judges_speed(make_run, metric):
+    run = make_run(np.full(600, 10 * MS), marks={"load_ns": MS})
+    verdict = judge(budget(metric, 1), measurement(run, plan=PLANS["smoke"]))
+    assert verdict.outcome == "INCONCLUSIVE"
+    assert verdict.sentence == "the plan smoke is functional and never judges speed"
+
+
+def test_the_smoke_plan_judges_memory(make_run):
+    run = make_run(np.full(40, 10 * MS), marks={"peak_steady_bytes": 90e6})
+    assert judge(budget("peak_memory_mb", 60), measurement(run, plan=PLANS["smoke"])).outcome == "FAIL"
+
+
+@pytest.mark.parametrize("metric", ["frame_p99_ms", "frame_p50_ms", "frame_max_ms"])
+def test_a_run_that_never_became_steady_is_reported_and_not_gated(make_run, metric):
+    calm, drifting = (make_run(np.full(600, 10 * MS), facts={**ALIVE, "steady": one}) for one in (True, False))
+    assert judge(budget(metric, 8), measurement(calm)).outcome == "FAIL"
+    verdict = judge(budget(metric, 8), measurement(calm, drifting))
+    assert verdict.outcome == "INCONCLUSIVE"
+    assert verdict.sentence.endswith("but the run never became steady, so it is reported and not gated")
+    assert verdict.value == 10
+
+
+@pytest.mark.parametrize(
+    ("metric", "mark"),
+    [
+        ("peak_memory_mb", "peak_steady_bytes"),
+        ("load_ms", "load_ns"),
+        ("import_ms", "import_ns"),
+        ("first_inference_ms", "first_inference_ns"),
+    ],
+)
+def test_what_the_timed_frames_do_not_decide_is_gated_although_they_never_became_steady(make_run, metric, mark):
+    unsteady = make_run(np.full(600, 10 * MS), marks={mark: 90e6}, facts={**ALIVE, "steady": False})
+    contradicting = make_run(np.full(600, 10 * MS), marks={mark: 90e6}, residual_ns=MS)
+    for run in (unsteady, contradicting):
+        assert judge(budget(metric, 60), measurement(run)).outcome == "FAIL"
+        assert judge(budget(metric, 100), measurement(run)).outcome == "PASS"
+
+
+def test_a_run_is_steady_unless_it_says_otherwise(make_run):
+    silent, calm, drifting = (make_run([], facts=facts) for facts in ({}, {"steady": True}, {"steady": False}))
+    assert steady([silent, calm])
+    assert not steady([calm, drifting])
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"outputs_finite": False}, "the outputs hold NaN or infinity;"),
+        ({"outputs_vary": False}, "the outputs are the same for every frame, black, white and noise too;"),
+        ({"outputs_repeat": False}, "the outputs differ when the same frame is shown again;"),
+        ({"outputs_finite": False, "outputs_vary": False}, "black, white and noise too and hold NaN or infinity;"),
+    ],
+)
+def test_dead_outputs_fail_as_a_gate_and_say_how(make_run, facts, said):
+    verdict = judge_liveness(measurement(make_run([MS * 5]), make_run([MS * 5], facts={**ALIVE, **facts})))
+    assert verdict.red
+    assert said in verdict.sentence
+    assert "check weights and input" in verdict.sentence
+
+
+def test_live_outputs_pass(make_run):
+    assert judge_liveness(measurement(make_run([MS * 5]))).outcome == "PASS"
+
+
+@pytest.mark.parametrize("vary", [True, False])
+def test_a_model_that_finds_nothing_in_any_frame_is_neither_alive_nor_dead(make_run, vary):
+    empty = make_run([MS * 5], facts={**ALIVE, "outputs_vary": vary, "outputs_empty": True})
+    verdict = judge_liveness(measurement(make_run([MS * 5]), empty))
+    assert verdict.outcome == "INCONCLUSIVE"
+    assert "found nothing in any frame" in verdict.sentence
+
+
+def test_a_fault_is_told_although_nothing_was_found_in_any_frame(make_run):
+    facts = {**ALIVE, "outputs_finite": False, "outputs_vary": False, "outputs_empty": True}
+    verdict = judge_liveness(measurement(make_run([MS * 5], facts=facts)))
+    assert verdict.red
+    assert "the same for every frame" not in verdict.sentence
+
+
+def test_a_stateful_model_whose_outputs_do_not_repeat_is_not_asked_to(make_run):
+    facts = {"outputs_finite": True, "outputs_vary": True}
+    assert judge_liveness(measurement(make_run([MS * 5], facts=facts))).outcome == "PASS"
+
+
+def test_outputs_that_nobody_looked_at_do_not_pass(make_run):
+    assert judge_liveness(measurement()).outcome == "INCONCLUSIVE"
+    assert judge_liveness(measurement(make_run([MS * 5], facts={}))).outcome == "INCONCLUSIVE"
+
+
+class JumpingClock:
+    """A clock of 100 ns per reading that jumps at one of the eight readings of some frames."""
+
+    def __init__(self, reading: int, jump_ns: int, every: int) -> None:
+        self._reading, self._jump_ns, self._every = reading, jump_ns, every
+        self._count, self._now_ns = 0, 0
+
+    def __call__(self) -> int:
+        frame, reading = divmod(self._count, 8)
+        self._count += 1
+        self._now_ns += 100 + (self._jump_ns if reading == self._reading and frame % self._every == 0 else 0)
+        return self._now_ns
+
+
+def pushed(clock) -> Run:
+    frames = [Frame(np.zeros((2, 2), np.uint8))] * 1000
+    columns = split_records(push(frames, NullPipeline(), clock, lambda: 0))
+    return Run(
+        stages={name: columns[name] for name in ("pre", "infer", "post")}, frame_ns=columns["frame"],
+        start_ns=columns["start"], cpu_ns=columns["cpu"], warmup_ns=columns["cpu"][:0],
+        marks={"harness_residual_median_ns": 400.0, "harness_residual_p99_ns": 400.0}, facts=ALIVE,
+    )  # fmt: skip
+
+
+BETWEEN, WITHIN = [1, 3, 5, 7], [2, 4, 6]
+
+
+@pytest.mark.parametrize("reading", BETWEEN)
+@pytest.mark.parametrize(("every", "label"), [(1, "median"), (50, "p99")])
+def test_time_lost_between_the_stages_makes_speed_invalid(reading, every, label):
+    run = pushed(JumpingClock(reading, MS, every))
+    assert f"{label} of the rest is" in residual_fault(run)
+    verdict = judge(budget("frame_p50_ms", 1e9), measurement(run))
+    assert verdict.outcome is Outcome.INVALID
+    assert "the stages do not add up to the frame" in verdict.sentence
+
+
+@pytest.mark.parametrize("reading", BETWEEN)
+def test_a_clock_that_jumps_back_between_the_stages_makes_speed_invalid(reading):
+    assert "of the rest is -" in residual_fault(pushed(JumpingClock(reading, -MS, 1)))
+
+
+@pytest.mark.parametrize("reading", WITHIN)
+def test_time_spent_within_a_stage_adds_up(reading):
+    assert residual_fault(pushed(JumpingClock(reading, MS, 1))) == ""
+
+
+@pytest.mark.parametrize("reading", BETWEEN)
+def test_one_lost_moment_in_two_hundred_frames_is_no_fault(reading):
+    assert residual_fault(pushed(JumpingClock(reading, MS, 200))) == ""
+
+
+def test_a_fault_in_one_run_makes_all_speed_invalid_and_leaves_memory_alone(make_run):
+    good = make_run(np.full(600, 10 * MS), marks={"peak_steady_bytes": 90e6})
+    bad = replace(make_run(np.full(600, 10 * MS), residual_ns=MS), marks={"peak_steady_bytes": 90e6})
+    measured = measurement(good, bad)
+    assert [judge(budget(one, 50), measured).outcome for one in ("frame_p99_ms", "fps_mean")] == ["INVALID"] * 2
+    assert judge(budget("peak_memory_mb", 100), measured).outcome == "PASS"
+
+
+@pytest.mark.parametrize(("residual_ns", "fault"), [(20_000, False), (20_001, True), (-1, True), (0, False)])
+def test_the_rest_may_be_as_large_as_the_harness_costs_and_its_floor(make_run, residual_ns, fault):
+    assert bool(residual_fault(make_run(np.full(100, 10 * MS), residual_ns=residual_ns))) == fault
+
+
+def test_a_slow_frame_may_have_a_larger_rest(make_run):
+    assert residual_fault(make_run(np.full(100, 400 * MS), residual_ns=400_000)) == ""
+    assert residual_fault(make_run(np.full(100, 400 * MS), residual_ns=400_001))
+
+
+def test_a_rest_that_is_too_large_is_said_in_microseconds(make_run):
+    run = make_run(np.full(100, 10 * MS), residual_ns=1_234_500, marks={"harness_residual_median_ns": 500})
+    assert residual_fault(run) == (
+        "the stages do not add up to the frame: median of the rest is 1234.5 us, "
+        "the harness itself costs at most 20.5 us"
+    )
+
+
+@given(st.lists(st.integers(3, 10**6), min_size=1, max_size=50))
+def test_a_run_without_frames_or_without_rest_has_no_fault(times):
+    frame = np.array(times)
+    run = Run(
+        stages={"pre": frame // 3, "infer": frame - 2 * (frame // 3), "post": frame // 3}, frame_ns=frame,
+        start_ns=frame, cpu_ns=frame, warmup_ns=frame, marks={}, facts={},
+    )  # fmt: skip
+    assert residual_fault(run) == ""
+    assert residual_fault(replace(run, frame_ns=frame[:0])) == ""
+
+
+@pytest.mark.parametrize(("slow", "share"), [("pre", 80), ("infer", 80), ("post", 80)])
+def test_a_broken_latency_budget_names_the_stage_to_start_with(make_run, slow, share):
+    frames = np.full(300, 10 * MS)
+    stages = {name: frames * (share if name == slow else 10) // 100 for name in ("pre", "infer", "post")}
+    verdict = judge(budget("frame_p50_ms", 8), measurement(replace(make_run(frames), stages=stages)))
+    assert f"next: {slow} takes {share} % of a frame" in verdict.sentence
+
+
+@pytest.mark.parametrize(
+    ("metric", "frames", "said"),
+    [
+        ("frame_p99_ms", 298, "needs 299 frames, has 298"),
+        ("frame_p99_ms", 299, "this device does not tell"),
+        ("fps_fluctuation_percent", 599, "needs 600 frames (20 windows of 30), has 599"),
+        ("load_ms", 0, "needs 1 frames, has 0"),
+        ("accuracy_min_percent", 300, "no labels: accuracy was not measured"),
+    ],
+)
+def test_what_has_no_value_has_a_reason(make_run, metric, frames, said):
+    assert unmeasured(metric, measurement(make_run(np.full(frames, 10 * MS)))) == said

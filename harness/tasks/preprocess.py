@@ -10,11 +10,16 @@ from harness.case import Array, InputSpec, TensorSpec
 from harness.errors import ConfigError, DatasetError, unknown
 from harness.tasks import Geometry
 
-try:
-    import cv2
-except ImportError:
-    cv2 = None  # type: ignore[assignment]
 
+def _opencv() -> Any:
+    try:
+        import cv2
+    except ImportError:
+        return None
+    return cv2
+
+
+cv2 = _opencv()
 RESIZER = f"opencv {cv2.__version__}" if cv2 is not None else f"numpy {np.__version__}"
 WHERE = "[input] of the model card"
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601

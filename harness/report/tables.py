@@ -123,17 +123,16 @@ def _tail(measured: Measurement) -> str:
 
 
 def _comparison_row(session: Session, measured: Measurement) -> Row:
-    parent = session.parent(measured.case)
+    parent, score = session.parent(measured.case), measured.score
     other = session.measurements.get(parent) if parent else None
-    if parent is None and measured.score is None:
+    if parent is None and score is None:
         return ()
-    before = measured.parent_score.value if measured.parent_score else None
-    score = measured.score
+    before = measured.parent_score or (other.score if other else None)
     return (
         _name(session, measured), parent.variant if parent else "-", score.name if score else "-",
         f"{score.frames}/{score.of_frames}" if score else "-",
-        number(before), number(score.value if score else None), number(measured.value("accuracy_loss_points")),
-        number(score.trivial if score else None),
+        number(before.value if before else None), number(score.value if score else None),
+        number(before.value - score.value if before and score else None), number(score.trivial if score else None),
         _ratio(other, measured, "file_size_mb"), _ratio(other, measured, "infer_p50_ms"),
     )  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import shutil
 import tempfile
 import tomllib
@@ -113,4 +114,4 @@ def _guessed(guess: CardGuess) -> Iterable[str]:
 
 def _next(folder: Path) -> Iterable[str]:
     models = folder.name if folder.parent == MODELS else str(folder)
-    yield f"next    check the guesses in {folder / CARD}, then run: pytest suites --models={models}"
+    yield f"next    check the guesses in {folder / CARD}, then run: pytest suites --models={shlex.quote(str(models))}"

@@ -68,7 +68,8 @@ def _environment(profile: DeviceProfile, folder: Path, root: Path | None) -> dic
     Another interpreter sees the harness alone, never this one's numpy beside it. `root` comes last
     in the worker's path, so that no file in it hides a module of the engine or of Python.
     """
-    path = [str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    own = (os.path.abspath(one) for one in os.environ.get("PYTHONPATH", "").split(os.pathsep) if one)
+    path = [str(PACKAGE.parent), *own]
     if profile.python:
         (folder / "path").mkdir()
         (folder / "path" / PACKAGE.name).symlink_to(PACKAGE)

@@ -68,6 +68,7 @@ class Invocation:
             case = case_of(item)
             if case is not None and self.session is not None:
                 self.expected.add(case)
+                self.session.asked.add(case)
                 if item.get_closest_marker("labelled"):
                     self.session.accuracy_wanted.add(case)
         self.progress.expect(len(self.expected))
@@ -79,12 +80,13 @@ class Invocation:
         judged = any(one.gate for one in self.session.verdicts)
         return not self.session.measurements or (self.policy != "pr" and not judged)
 
-    def write_report(self) -> None:
+    def write_report(self, interrupted: bool) -> None:
         """Write the results; what goes wrong there is in `report_error`."""
         from harness.report import write_all
         from harness.report.markdown import append_step_summary
 
         assert self.session is not None
+        self.session.interrupted = interrupted
         command = "pytest " + shlex.join(self.config.invocation_params.args)
         try:
             self.written = write_all(self.session, self.folder, started=self.started, command=command)

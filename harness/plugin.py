@@ -196,13 +196,14 @@ def pytest_report_teststatus(report: Any) -> tuple[str, str, str] | None:
     return None if said == "PASS" else (said.lower(), letter(said), said)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Write the results; a session that measured nothing, or lost its results, is never green."""
     invocation = session.config.stash.get(_INVOCATION, None)
     if invocation is None or invocation.session is None or session.config.option.collectonly:
         return
     invocation.progress.clear()
-    invocation.write_report()
+    invocation.write_report(interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)
     if exitstatus == 0 and invocation.measured_nothing():
         session.exitstatus = NOTHING_MEASURED
     elif exitstatus == 0 and invocation.report_error:
@@ -221,7 +222,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     for path in invocation.written:
         terminalreporter.write_line(f"written: {os.path.relpath(path)}")
     if invocation.report_error:
-        terminalreporter.write_line(f"report not written: {invocation.report_error}", red=True)
+        terminalreporter.write_line(f"not written: {invocation.report_error}", red=True)
 
 
 def _session(request: pytest.FixtureRequest) -> Session:

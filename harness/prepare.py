@@ -99,6 +99,7 @@ class Preparation:
     progress: Progress
     notes: list[str] = field(default_factory=list)
     _hashes: dict[Path, str] = field(default_factory=dict)
+    _known: dict[Path, tuple[tuple[int, int, int], ModelInfo]] = field(default_factory=dict)
     _frames: dict[tuple[str, str | None], Path] = field(default_factory=dict)
     _labelled: dict[tuple[str, str], Labelled] = field(default_factory=dict)
 
@@ -151,9 +152,20 @@ class Preparation:
             self._frames[key] = camera_pack(source_of(card), spec.roi, count, self.setup.cache)
         return self._frames[key]
 
+    def _inspected(self, path: Path, form: str) -> ModelInfo:
+        """Read anew only where the file system says that the file is another one; a missing file is always read."""
+        state = _state(path)
+        known = self._known.get(path)
+        if state is None or known is None or known[0] != state or known[1].external_files:
+            file = _inspect(path, form)
+            if state is not None:
+                self._known[path] = (state, file)
+            return file
+        return known[1]
+
     def _checked_file(self, case: Case, path: Path, form: str) -> ModelInfo:
         """The file, after it was found safe; one that changed during the session is refused."""
-        file = _inspect(path, form)
+        file = self._inspected(path, form)
         if self._hashes.setdefault(path, _identity(file)) != _identity(file):
             raise ModelFileError("the model file changed during the session", where=str(path), remedy="run again")
         for warning in file.warnings:
@@ -181,6 +193,14 @@ def _inspect(path: Path, form: str) -> ModelInfo:
         format=form, sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content), inputs=(), outputs=(),
         opset=None, producer="", node_count=0,
     )  # fmt: skip
+
+
+def _state(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _identity(file: ModelInfo) -> str:

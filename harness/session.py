@@ -19,16 +19,19 @@ from harness.verdict import Measurement, Verdict, judge, judge_liveness
 
 ALIVE = "outputs_alive"
 
-__all__ = ["ALIVE", "Session", "Setup", "cases_of"]
-
 
 @dataclass
 class Session:
-    """Measures on demand and remembers: a case, or the reason why it has none, is found out once."""
+    """Measures on demand and remembers: a case, or the reason why it has none, is found out once.
+
+    asked: the cases that somebody will ask for, where that is known; interrupted: nobody can any more.
+    """
 
     setup: Setup
     progress: Progress
     accuracy_wanted: set[Case] = field(default_factory=set)
+    asked: set[Case] = field(default_factory=set)
+    interrupted: bool = False
     measurements: dict[Case, Measurement] = field(default_factory=dict)
     errors: dict[Case, HarnessError] = field(default_factory=dict)
     verdicts: list[Verdict] = field(default_factory=list)

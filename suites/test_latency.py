@@ -20,7 +20,7 @@ def test_frame_rate_is_steady(check):
 
 
 @pytest.mark.benchmark(timer=replay)
-def test_frames_reach_pytest_benchmark(benchmark, measurement):
+def test_frames_reach_pytest_benchmark(measurement, benchmark):
     """The measured frames in pytest-benchmark's own storage: --benchmark-json, --benchmark-histogram."""
     benchmark.extra_info.update(measurement.runs[0].facts)
     replay.play(measurement.runs[0].frame_ns)

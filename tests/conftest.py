@@ -16,8 +16,9 @@ from harness.case import Case, InputSpec, Job, Plan, Run, TaskSpec
 from harness.frames import Frame, write_pack
 from harness.measure import measure
 from harness.model import read_card
+from harness.prepare import Setup
 from harness.profile import DeviceProfile, read_profile
-from harness.session import Session, Setup
+from harness.session import Session
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 QUICK = Plan(

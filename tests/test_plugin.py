@@ -601,3 +601,40 @@ def wait_for(condition, limit_s=30.0):
     while not condition():
         assert time.monotonic() < until, "it never happened"
         time.sleep(0.05)
+
+
+def test_an_interrupted_session_says_so_and_keeps_what_it_has(workspace):
+    workspace.add_simulated()
+    workspace.add_suite(
+        "test_zz_stop.py",
+        "def test_stop(case, measurement):\n    if case.variant == 'fp32':\n        raise KeyboardInterrupt\n",
+    )
+    done = workspace.pytest("--device=simulated", "-k", "p99 or stop")
+    assert done.status == 2
+    assert done.results()["summary"]["state"] == "INTERRUPTED"
+    assert done.results()["not_reached"] == ["simulated/eyes/int8/simulated"]
+    assert done.results()["not_asked"] == []
+
+
+def test_a_case_that_cannot_be_measured_is_one_error_without_a_second(workspace):
+    folder = workspace.add_simulated()
+    (folder / "int8.sim").unlink()
+    done = workspace.pytest("--device=simulated", "-k", "benchmark and int8")
+    assert "1 error" in done.output
+    assert "was not used" not in done.output
+
+
+def test_a_benchmark_file_without_benchmarks_does_not_cost_the_report(workspace):
+    workspace.add_simulated()
+    done = workspace.pytest("--device=simulated", "-k", "memory", "--benchmark-json=b.json")
+    assert (done.report / "results.json").is_file()
+    assert "4 gates: 4 PASS" in done.output
+
+
+def test_a_job_summary_that_cannot_be_written_names_its_own_remedy(workspace, monkeypatch):
+    workspace.add_simulated()
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(workspace.folder / "nowhere" / "summary.md"))
+    done = workspace.pytest("--device=simulated", "-k", "p99 and fp32")
+    assert done.status == 1
+    assert "the job summary cannot be written" in done.output
+    assert "unset GITHUB_STEP_SUMMARY" in done.output

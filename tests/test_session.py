@@ -9,8 +9,8 @@ import pytest
 
 from harness.case import Case, read_arrays
 from harness.errors import ConfigError, DatasetError, EngineError, ModelFileError, WorkerError
+from harness.prepare import cases_of
 from harness.provision import ProvisionedRuntime
-from harness.session import cases_of
 
 FP32, INT8 = (Case("simulated", "eyes", variant, "simulated") for variant in ("fp32", "int8"))
 

@@ -15,6 +15,14 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 SIMULATED = CHECKOUT / "suites" / "models" / "simulated_eyes"
 
 
+# As strict as this project itself.
+STRICT = """[pytest]
+filterwarnings =
+    error
+    default::pytest_benchmark.logger.PytestBenchmarkWarning
+"""
+
+
 @dataclass(frozen=True)
 class Finished:
     """How one command ended; `output` is all that it wrote, `errors` what went to standard error."""
@@ -49,7 +57,7 @@ class Workspace:
         for suite in (CHECKOUT / "suites").glob("test_*.py"):
             shutil.copy(suite, folder / "suites")
         shutil.copytree(CHECKOUT / "devices", folder / "devices", ignore=shutil.ignore_patterns("*.local.toml"))
-        (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+        (folder / "pytest.ini").write_text(STRICT, encoding="utf-8")
 
     def add_simulated(self, name: str = "eyes", **behaviour: Any) -> Path:
         """A simulated model; `behaviour` goes into both of its .sim files."""

@@ -19,7 +19,7 @@ def write_all(session: Session, folder: Path, *, started: float, command: str) -
 
     started: seconds since 1970. HarnessError where the folder cannot be written or the disk is full.
     """
-    environment = read_environment(started, command)
+    environment = read_environment(started, command, session.setup.root)
     text = json.dumps(results(session, environment), indent=1, allow_nan=False)
     return [
         write_atomically(folder / "results.json", text + "\n"),

@@ -11,7 +11,8 @@ from harness.verdict import Outcome, Verdict
 NEXT = {
     "FAIL": "the FAIL rows give value and limit; measure the last good build on the same device to see what changed",
     "ERROR": "each error names its remedy; what could not be measured is not known to be good",
-    "NOTHING MEASURED": "ask for at least one test of a case; this run says nothing about any model",
+    "INTERRUPTED": "run the cases that are left: pytest with the same arguments; what was measured is in the report",
+    "NOTHING MEASURED": "ask for a test that uses `measurement` or `check`; this run says nothing about any model",
     "NOTHING JUDGED": "give the metrics a limit in the device profile or the model card",
     "INVALID": "the numbers contradict themselves: leave the machine to the measurement alone and run again",
     "INCONCLUSIVE": "more frames or a quieter machine would decide; nothing here is proven good or bad",
@@ -48,6 +49,8 @@ def _state(session: Session, gates: list[Verdict]) -> str:
         return "FAIL"
     if session.errors:
         return "ERROR"
+    if session.interrupted:
+        return "INTERRUPTED"
     if not session.measurements:
         return "NOTHING MEASURED"
     open_gates = not_passed(gates)
@@ -56,7 +59,8 @@ def _state(session: Session, gates: list[Verdict]) -> str:
 
 def _counts(session: Session, gates: list[Verdict]) -> list[str]:
     cases, measured = all_cases(session), len(session.measurements)
-    left = sum(one not in session.measurements and one not in session.errors for one in cases)
+    left = [one for one in cases if one not in session.measurements and one not in session.errors]
+    unreached = sum(one in session.asked for one in left)
     partly = sum(one in session.measurements for one in session.errors)
     lost = len(session.errors) - partly
     advice = [one for one in verdicts_of(session) if not one.gate]
@@ -66,7 +70,8 @@ def _counts(session: Session, gates: list[Verdict]) -> list[str]:
         (f"{measured} of {plural(len(cases), 'case')} measured", True),
         (f"{plural(lost, 'case')} could not be measured", bool(lost)),
         (f"the accuracy of {plural(partly, 'case')} is not known", bool(partly)),
-        (f"{plural(left, 'case')} not asked for", bool(left)),
+        (f"{plural(unreached, 'case')} asked for and not measured", bool(unreached)),
+        (f"{plural(len(left) - unreached, 'case')} not asked for", len(left) > unreached),
         (f"advice: {counted(advice)}", bool(not_passed(advice))),
         (f"{simulated_note(session)}: these numbers are no real hardware's", bool(simulated_note(session))),
     )

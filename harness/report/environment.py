@@ -6,6 +6,7 @@ import platform
 import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from harness import __version__
 
@@ -25,9 +26,9 @@ class Environment:
     dirty: bool | None = None
 
 
-def read_environment(started: float, command: str) -> Environment:
-    """Ask the host; `started` is in seconds since 1970."""
-    commit = _git("rev-parse", "--verify", "HEAD")
+def read_environment(started: float, command: str, root: Path | None = None) -> Environment:
+    """Ask the host; `started` is in seconds since 1970, `root` is the repository that is measured."""
+    commit = _git(root, "rev-parse", "--verify", "HEAD")
     return Environment(
         started=datetime.fromtimestamp(started, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         command=command,
@@ -37,14 +38,14 @@ def read_environment(started: float, command: str) -> Environment:
         python=platform.python_version(),
         harness=__version__,
         commit=commit or None,
-        dirty=bool(_git("status", "--porcelain", "--untracked-files=no")) if commit else None,
+        dirty=bool(_git(root, "status", "--porcelain", "--untracked-files=no")) if commit else None,
     )
 
 
-def _git(*words: str) -> str:
+def _git(root: Path | None, *words: str) -> str:
     try:
         done = subprocess.run(
-            ["git", *words], capture_output=True, stdin=subprocess.DEVNULL, timeout=10, check=False
+            ["git", *words], cwd=root, capture_output=True, stdin=subprocess.DEVNULL, timeout=10, check=False
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         return ""

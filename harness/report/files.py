@@ -29,7 +29,11 @@ def append(path: Path, text: str) -> None:
         with path.open("a", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
-        raise _not_written(path, error) from error
+        raise HarnessError(
+            f"the job summary cannot be written: {error.strerror or error}",
+            where=str(path),
+            remedy="make its folder, or unset GITHUB_STEP_SUMMARY",
+        ) from error
 
 
 def _not_written(path: Path, error: OSError) -> HarnessError:

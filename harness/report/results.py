@@ -35,8 +35,9 @@ def results(session: Session, environment: Environment) -> dict[str, Any]:
             "device": _device(session.setup.profile),
             "plan": asdict(session.setup.plan),
             "summary": asdict(banner(session)),
-            "cases": [_case(session, case) for case in all_cases(session) if _asked(session, case)],
-            "not_asked": [case.key for case in all_cases(session) if not _asked(session, case)],
+            "cases": [_case(session, case) for case in all_cases(session) if _has_result(session, case)],
+            "not_reached": [case.key for case in _without_result(session) if case in session.asked],
+            "not_asked": [case.key for case in _without_result(session) if case not in session.asked],
             "errors": [_error(case, error) for case, error in session.errors.items()],
             "notes": session.notes,
         }
@@ -49,8 +50,12 @@ def _device(profile: DeviceProfile) -> Mapping[str, Any]:
     return {**essentials, "facts": profile.facts.model_dump(), "runtimes": profile.runtimes}
 
 
-def _asked(session: Session, case: Case) -> bool:
+def _has_result(session: Session, case: Case) -> bool:
     return case in session.measurements or case in session.errors
+
+
+def _without_result(session: Session) -> list[Case]:
+    return [case for case in all_cases(session) if not _has_result(session, case)]
 
 
 def _case(session: Session, case: Case) -> Mapping[str, Any]:

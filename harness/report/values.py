@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 
 from harness.case import Case
+from harness.policy import WORST_FIRST
 from harness.session import Session
 from harness.verdict import Measurement, Outcome, Verdict
 
 MISSING = "-"
-SEVERITY = (
-    Outcome.FAIL, Outcome.INVALID, Outcome.INCONCLUSIVE, Outcome.NOT_COMPARABLE, Outcome.NO_BASELINE, Outcome.PASS,
-)  # fmt: skip
 
 
 def all_cases(session: Session) -> list[Case]:
@@ -36,13 +34,13 @@ def not_passed(verdicts: list[Verdict]) -> list[Verdict]:
 
 def badness(verdict: Verdict) -> tuple[int, float]:
     """Sorts verdicts: the worst outcome first, then the smallest margin; unknown margins last."""
-    return SEVERITY.index(verdict.outcome), math.inf if verdict.margin_percent is None else verdict.margin_percent
+    return WORST_FIRST.index(verdict.outcome), math.inf if verdict.margin_percent is None else verdict.margin_percent
 
 
 def counted(verdicts: list[Verdict]) -> str:
     """How many of each outcome, the worst first: "1 FAIL, 3 PASS"."""
     outcomes = [one.outcome for one in verdicts]
-    return ", ".join(f"{outcomes.count(one)} {one.value}" for one in SEVERITY if one in outcomes)
+    return ", ".join(f"{outcomes.count(one)} {one.value}" for one in WORST_FIRST if one in outcomes)
 
 
 def simulated(measured: Measurement) -> bool:

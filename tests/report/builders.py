@@ -11,8 +11,9 @@ import numpy as np
 from harness.case import Case, Plan, Run
 from harness.model import Input, ModelCard, Variant
 from harness.plans import PLANS
+from harness.prepare import Setup
 from harness.profile import DeviceProfile
-from harness.session import Session, Setup
+from harness.session import Session
 from harness.tasks import Score
 from harness.verdict import Measurement, Outcome, Verdict
 

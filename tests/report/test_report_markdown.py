@@ -127,5 +127,5 @@ def test_the_job_summary_is_appended_only_where_github_asks_for_it(tmp_path):
 
 
 def test_a_job_summary_that_cannot_be_written_is_one_sentence(tmp_path):
-    with pytest.raises(HarnessError, match="the report cannot be written"):
+    with pytest.raises(HarnessError, match="the job summary cannot be written"):
         append_step_summary(session(), {"GITHUB_STEP_SUMMARY": str(tmp_path)})

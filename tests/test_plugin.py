@@ -533,7 +533,9 @@ def test_measuring_under_xdist_is_refused(workspace):
     workspace.add_simulated()
     # pytest-xdist marks its workers with `workerinput`; a plugin of three lines does the same.
     (workspace.folder / "conftest.py").write_text("def pytest_configure(config):\n    config.workerinput = {}\n")
-    done = workspace.pytest("--device=simulated", "-p", "no:benchmark", "-W", "ignore::pytest.PytestUnknownMarkWarning", "-k", "p99")
+    done = workspace.pytest(
+        "--device=simulated", "-p", "no:benchmark", "-W", "ignore::pytest.PytestUnknownMarkWarning", "-k", "p99"
+    )
     assert done.status == 1
     assert "under pytest-xdist is refused" in done.output
 

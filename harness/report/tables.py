@@ -29,7 +29,8 @@ MEMORY = {
     "file MB": "file_size_mb", "of device %": "memory_share_percent",
 }  # fmt: skip
 LATENCY_NOTE = (
-    "pre, infer, post, total, CPU: median (p50) of a frame; P99: nearest rank, then its 95 % upper bound; -: not known"
+    "service time, frames back to back; pre, infer, post, total, CPU: median (p50) of a frame; "
+    "P99: nearest rank, then its 95 % upper bound; -: not known"
 )
 STEADINESS_NOTE = (
     "fps: back to back, not at a camera's pace; worst window, fluct: of 30-frame windows; p99.9: from 2,995 frames on; "

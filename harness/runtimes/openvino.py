@@ -73,14 +73,17 @@ class OpenVino:
         }
 
     def facts(self) -> Dict[str, Any]:
+        devices = [str(one) for one in self._compiled.get_property("EXECUTION_DEVICES")]
         layers = [node.get_rt_info() for node in self._compiled.get_runtime_model().get_ordered_ops()]
         return {
             "engine": "openvino",
             "version": self._engine.__version__.split("-")[0],
             "precision": self._property("INFERENCE_PRECISION_HINT"),
             "threads": self._property("INFERENCE_NUM_THREADS"),
-            "providers": [str(one) for one in self._compiled.get_property("EXECUTION_DEVICES")],
-            "placement": _shares(_text(layer, "runtimePrecision") for layer in layers),
+            "providers": devices,
+            # OpenVINO tells the device of each layer only by the target: one device has them all.
+            "placement": {devices[0]: 1.0} if len(devices) == 1 else {},
+            "layer_precisions": _shares(_text(layer, "runtimePrecision") for layer in layers),
             "kernels": _shares(_text(layer, "primitiveType") for layer in layers),
         }
 

@@ -87,9 +87,9 @@ def number(
     below: float = math.inf,
 ) -> float:
     """`value` where it is a finite number within the limits."""
-    plain = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    if plain and above < value < below and at_least <= value <= at_most:  # type: ignore[operator]
-        return float(value)  # type: ignore[arg-type]
+    plain = float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
+    if math.isfinite(plain) and above < plain < below and at_least <= plain <= at_most:
+        return plain
     limits = {"above": above, "at least": at_least, "at most": at_most, "below": below}
     said = [f"{word} {limit:g}" for word, limit in limits.items() if math.isfinite(limit)]
     raise refuse(option, value, " ".join(["a number", " and ".join(said)]).strip())
@@ -114,8 +114,7 @@ def integers(option: str, value: object, *, at_least: int) -> Tuple[int, ...]:
 
 def class_names(value: object) -> Tuple[str, ...]:
     """`classes`: one or more different names, in the order of the model's output."""
-    listed = isinstance(value, Sequence) and not isinstance(value, str)
-    names: Tuple[Any, ...] = tuple(value) if listed else ()  # type: ignore[arg-type]
+    names: Tuple[Any, ...] = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else ()
     if not names or any(not isinstance(one, str) or not one for one in names) or len(set(names)) < len(names):
         raise refuse("classes", value, "a list of different names, in the order of the model's output")
     return names

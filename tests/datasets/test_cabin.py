@@ -256,7 +256,7 @@ def test_a_frame_beyond_the_end_is_refused(cabin: Cabin, index: int) -> None:
 
 def test_without_opencv_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cv2", None)
-    with pytest.raises(DatasetError, match="pip install opencv-python-headless"):
+    with pytest.raises(DatasetError, match=r"pip install 'dms-harness\[host\]'"):
         Cabin(HERE)[0]
 
 

@@ -85,7 +85,7 @@ def _cv2() -> Any:
     except ImportError as error:
         raise DatasetError(
             "the cabin needs OpenCV to draw its frames", where="dataset.kind = cabin",
-            remedy="pip install opencv-python-headless",
+            remedy="pip install 'dms-harness[host]'",
         ) from error  # fmt: skip
 
 

@@ -1,0 +1,1 @@
+"""Schema migrations: Alembic runs them, see `harness.history.upgrade`."""

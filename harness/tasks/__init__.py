@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
-from typing import Dict, Mapping, Optional, Protocol, Sequence
+from typing import Callable, Dict, Mapping, Optional, Protocol, Sequence, runtime_checkable
 
 from harness.case import Array, InputSpec, TaskSpec
 from harness.errors import ConfigError, unknown
@@ -69,6 +69,19 @@ class Task(Protocol):
 
     def score(self, predictions: Sequence[Array], truths: Sequence[Array], clips: Sequence[str] = ()) -> Score:
         """Compare predictions with truths, frame by frame; `clips` names each frame's recording, where known."""
+        ...
+
+    def changed(self, first: Sequence[Array], second: Sequence[Array], truths: Sequence[Array]) -> Optional[Array]:
+        """Frames whose answer differs between two models, bool [frames]; None where an answer is no label."""
+        ...
+
+
+@runtime_checkable
+class Reweighable(Protocol):
+    """A task whose score is no mean over frames, but can be had for frames that count differently."""
+
+    def reweighed(self, predictions: Sequence[Array], truths: Sequence[Array]) -> Callable[[Array], float]:
+        """From how often each frame counts, [frames], to the value of `score`; checked as `score` checks."""
         ...
 
 

@@ -76,21 +76,66 @@ def _match_frame(boxes: Array, truths: Array, iou_threshold: float) -> Array:
     return correct
 
 
+def exact_frames(matches: Matches) -> Array:
+    """Frames where every box has its truth and every truth its box, bool [frames]."""
+    of_frames = (matches.frames, matches.frames[matches.correct], matches.truth_frames)
+    boxes, hits, wanted = (np.bincount(one, minlength=matches.frame_count) for one in of_frames)
+    exact: Array = (boxes == hits) & (hits == wanted)
+    return exact
+
+
+def best_f1_threshold(matches: Matches) -> float:
+    """The score from which on boxes of all classes have the best F1; 0 where there is no box."""
+    if not len(matches.scores):
+        return 0.0
+    order = np.argsort(-matches.scores, kind="stable")
+    scores, hits = matches.scores[order], np.cumsum(matches.correct[order])
+    f1 = 2 * hits / (np.arange(1, len(scores) + 1) + len(matches.truth_classes))
+    f1[:-1][scores[1:] == scores[:-1]] = -1.0  # boxes of equal score come together or not at all
+    return float(scores[f1.argmax()])
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The boxes of one class, best score first. frames, correct: of each; ends: the last box of each score."""
+
+    frames: Array
+    correct: Array
+    ends: Array
+    truth_frames: Array
+
+
+def rank(matches: Matches, index: int) -> Ranking:
+    """The boxes of class `index`, sorted once for any weights of the frames."""
+    mine = np.flatnonzero(matches.classes == index)
+    mine = mine[np.argsort(-matches.scores[mine], kind="stable")]
+    scores = matches.scores[mine]
+    return Ranking(
+        frames=matches.frames[mine],
+        correct=matches.correct[mine],
+        ends=np.flatnonzero(np.append(scores[1:] != scores[:-1], True)) if len(mine) else np.zeros(0, int),
+        truth_frames=matches.truth_frames[matches.truth_classes == index],
+    )
+
+
+def weighted_precision(ranking: Ranking, frame_weights: Array) -> Optional[float]:
+    """Average precision in 0..1 where frame i counts `frame_weights[i]` times; None where no truth counts."""
+    wanted = float(frame_weights[ranking.truth_frames].sum())
+    if wanted == 0:
+        return None
+    weight = frame_weights[ranking.frames]
+    hit, shown = (np.cumsum(one).take(ranking.ends) for one in (weight * ranking.correct, weight))
+    # Before the first box that counts both are 0; precision 0 is below every later one and so stays unseen.
+    return interpolated(hit / wanted, hit / np.where(shown > 0, shown, 1.0))
+
+
 def class_average_precision(matches: Matches, index: int, frame_weights: Optional[Array] = None) -> Optional[float]:
     """Average precision of one class in 0..1, None where it has no truth.
 
     frame_weights: how often each frame counts [frames]; whole numbers resample frames for a bootstrap.
     """
     weights = np.ones(matches.frame_count) if frame_weights is None else np.asarray(frame_weights, np.float64)
-    wanted = float(weights[matches.truth_frames[matches.truth_classes == index]].sum())
-    if wanted == 0:
-        return None
-    mine = np.flatnonzero(matches.classes == index)
-    mine = mine[np.argsort(-matches.scores[mine], kind="stable")]
-    weight, correct, scores = weights[matches.frames[mine]], matches.correct[mine], matches.scores[mine]
-    last_of_tie = np.flatnonzero(np.append(scores[1:] != scores[:-1], True)) if len(mine) else np.zeros(0, int)
-    hit, shown = np.cumsum(weight * correct)[last_of_tie], np.cumsum(weight)[last_of_tie]
-    return interpolated(hit[shown > 0] / wanted, hit[shown > 0] / shown[shown > 0])
+    return weighted_precision(rank(matches, index), weights)
 
 
 def interpolated(recall: Array, precision: Array) -> float:

@@ -64,6 +64,11 @@ class Classification:
         }  # fmt: skip
         return share_score("accuracy", right, counts.max() / len(wanted), extras)
 
+    def changed(self, first: Sequence[Array], second: Sequence[Array], truths: Sequence[Array]) -> Array:
+        """Where another class wins, or only one of the two holds NaN."""
+        differ: Array = _winners(first) != _winners(second)
+        return differ
+
     def _fatigue(self, found: Array, wanted: Array, clips: Sequence[str]) -> Dict[str, float]:
         if self._closed is None or not clips:
             return {}
@@ -71,3 +76,10 @@ class Classification:
         members = [names == clip for clip in np.unique(names)]
         errors = [abs(float(perclos(seen[one])[0] - perclos(true[one])[0])) for one in members]
         return {"perclos_error_points": float(np.mean(errors)), "perclos_clips": float(len(errors))}
+
+
+def _winners(predictions: Sequence[Array]) -> Array:
+    """The class with the largest score in each frame, -1 where one is NaN."""
+    scores = np.array([np.asarray(one).reshape(-1) for one in predictions])
+    winners: Array = np.where(np.isnan(scores).any(axis=1), -1, scores.argmax(axis=1))
+    return winners

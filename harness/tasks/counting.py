@@ -40,6 +40,15 @@ class Counting:
         extras = {"mean_absolute_error_count": error, "invalid_frames": float(broken.sum())}
         return share_score("exact count", right, float(common), extras)
 
+    def changed(self, first: Sequence[Array], second: Sequence[Array], truths: Sequence[Array]) -> Array:
+        """Where the count of a class differs, or only one of the two holds NaN."""
+        differ: Array = (self._answers(first) != self._answers(second)).any(axis=1)
+        return differ
+
+    def _answers(self, predictions: Sequence[Array]) -> Array:
+        """Counts of each class and whether there is NaN, int [frames, classes + 1]."""
+        return np.array([(*self._counts(one, 5), int(np.isnan(one).any())) for one in predictions])
+
     def _counts(self, rows: Array, class_column: int) -> Tuple[int, ...]:
         classes = np.asarray(rows)[:, class_column] if len(rows) else np.zeros(0)
         return tuple(int((classes == index).sum()) for index in range(len(self._detection.classes)))

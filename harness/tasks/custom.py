@@ -50,6 +50,9 @@ class Custom:
             raise self._score.error(f"returned {result!r}, wanted a Score or a finite number in per cent")
         return Score(self._score.name, float(result), 0.0, None, {})
 
+    def changed(self, first: Sequence[Array], second: Sequence[Array], truths: Sequence[Array]) -> None:
+        """None: nobody said what an answer is."""
+
 
 class UserFunction:
     """A function of the user's, by name; its failures become one sentence with that name."""

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Sequence
+from typing import Any, Callable, Dict, Sequence
 
 import numpy as np
 
 from harness.case import Array, InputSpec
 from harness.errors import ConfigError, unknown
 from harness.tasks import Geometry, Score
-from harness.tasks.average_precision import class_average_precision, constant_box_precision, match, mean_present
+from harness.tasks.average_precision import (
+    best_f1_threshold,
+    class_average_precision,
+    constant_box_precision,
+    exact_frames,
+    match,
+    mean_present,
+    rank,
+    weighted_precision,
+)
 from harness.tasks.boxes import nms, to_frame
 from harness.tasks.decoders import DECODERS
 from harness.tasks.options import WHERE, build, class_names, integer, number, option_names
@@ -90,3 +99,28 @@ class Detection:
         if len(matches.correct):
             extras["precision_percent"] = 100 * float(matches.correct.mean())
         return Score("AP50", 100 * mean_present(by_class), 100 * mean_present(constant), None, extras)
+
+    def reweighed(self, predictions: Sequence[Array], truths: Sequence[Array]) -> Callable[[Array], float]:
+        """AP50 in per cent of how often each frame counts [frames]; DatasetError where no truth is left."""
+        checked_truths(predictions, truths, (None, 5))
+        checked_classes(truths, self.classes)
+        matches = match(predictions, truths)
+        rankings = [rank(matches, index) for index in range(len(self.classes))]
+
+        def value(weights: Array) -> float:
+            return 100 * mean_present({index: weighted_precision(one, weights) for index, one in enumerate(rankings)})
+
+        return value
+
+    def changed(self, first: Sequence[Array], second: Sequence[Array], truths: Sequence[Array]) -> Array:
+        """Where the boxes do not pair off, within their class at an overlap of 0.5, or only one of the two holds NaN.
+
+        Compared are boxes from that score on where the first model's F1 is best, as a product would choose it:
+        `score_threshold` may be low for the sake of the whole curve, and there boxes come and go by chance.
+        """
+        least = best_f1_threshold(match(first, truths))
+        old, new = ([one[np.asarray(one)[:, 4] >= least] for one in side] for side in (first, second))
+        paired = exact_frames(match(new, [one[:, [0, 1, 2, 3, 5]] for one in old]))
+        broken = [np.isnan(one).any() != np.isnan(other).any() for one, other in zip(first, second)]
+        differ: Array = ~paired | np.array(broken, bool)
+        return differ

@@ -11,7 +11,7 @@ from harness.errors import DatasetError
 from harness.tasks import Geometry, Score
 from harness.tasks.options import choice, number, text
 from harness.tasks.outputs import flat_row
-from harness.tasks.scoring import checked_truths, share_score
+from harness.tasks.scoring import MOVED, checked_truths, share_score
 
 
 class Gaze:
@@ -63,6 +63,14 @@ class Gaze:
         constant = angle_deg(direction(real).mean(axis=0, keepdims=True), direction(real))
         trivial = float((constant <= self._tolerance_deg).mean())
         return share_score(f"gaze within {self._tolerance_deg:g} deg", errors <= self._tolerance_deg, trivial, extras)
+
+    def changed(self, first: Sequence[Array], second: Sequence[Array], truths: Sequence[Array]) -> Array:
+        """Where the two directions are more than half the tolerance apart, or only one of them is finite."""
+        one, other = _table(first), _table(second)
+        differ: Array = np.isfinite(one).all(axis=1) != np.isfinite(other).all(axis=1)
+        sound = np.isfinite(one).all(axis=1) & np.isfinite(other).all(axis=1)
+        differ[sound] = angle_deg(direction(one[sound]), direction(other[sound])) > MOVED * self._tolerance_deg
+        return differ
 
 
 def _table(rows: Sequence[Array]) -> Array:

@@ -12,7 +12,7 @@ from harness.tasks import Geometry, Score
 from harness.tasks.boxes import to_frame
 from harness.tasks.options import choice, integer, integers, number, refuse, text
 from harness.tasks.outputs import find, wrong_shape
-from harness.tasks.scoring import checked_truths, share_score
+from harness.tasks.scoring import MOVED, checked_truths, share_score
 
 # Outer corners of the eyes in the usual annotations (300-W, WFLW, five points: the eyes' centres).
 EYES: Mapping[int, Tuple[int, int]] = {5: (0, 1), 68: (36, 45), 98: (60, 72)}
@@ -78,6 +78,16 @@ class Landmarks:
             extras["nme_mean_percent"] = float(errors[sound].mean())
         trivial = float((constant < self._threshold).mean())
         return share_score(f"NME below {self._threshold:g} %", errors < self._threshold, trivial, extras)
+
+    def changed(self, first: Sequence[Array], second: Sequence[Array], truths: Sequence[Array]) -> Array:
+        """Where the labelled points moved by over half the threshold on average, or only one of the two is finite."""
+        one, other, real = (np.array([np.asarray(row, np.float64) for row in side]) for side in (first, second, truths))
+        differ: Array = np.isfinite(one).all(axis=(1, 2)) != np.isfinite(other).all(axis=(1, 2))
+        sound = np.isfinite(one).all(axis=(1, 2)) & np.isfinite(other).all(axis=(1, 2))
+        real = real[sound]
+        moved = nme_percent(real + other[sound] - one[sound], real, self._sizes(real))
+        differ[sound] = moved > MOVED * self._threshold
+        return differ
 
     def _sizes(self, real: Array) -> Array:
         """What errors are divided by, in frame pixels [frames]; DatasetError where it is 0 or unlabelled."""

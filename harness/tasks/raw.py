@@ -30,6 +30,9 @@ class Raw:
             remedy="name a task that scores, or 'custom' with the options `function` and `score_function`",
         )
 
+    def changed(self, first: Sequence[Array], second: Sequence[Array], truths: Sequence[Array]) -> None:
+        """None: nobody said what an answer is."""
+
 
 def summary(array: Array) -> List[float]:
     """Size, mean, smallest and largest value; NaN where the array holds one."""

@@ -10,6 +10,10 @@ from harness.case import Array
 from harness.errors import DatasetError
 from harness.tasks import Score
 
+# Two models' answers differ from this share of the tolerance on. At the whole of it, weights rounded to 5 bits went
+# unseen in the shipped gaze model: none of its answers moved by 6 degrees, 9 % of them by 3, INT8 by 1.6 at most.
+MOVED = 0.5
+
 
 def checked_counts(predictions: Sequence[Array], truths: Sequence[Array]) -> None:
     """DatasetError unless there is one prediction for each truth, and at least one."""

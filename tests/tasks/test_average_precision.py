@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from harness.case import InputSpec, TaskSpec
 from harness.errors import DatasetError
 from harness.tasks import open_task
-from harness.tasks.average_precision import class_average_precision, match
+from harness.tasks.average_precision import best_f1_threshold, class_average_precision, match
 
 TASK = open_task(TaskSpec("detection", {"classes": ["face", "phone"]}), InputSpec(64, 64))
 BOX = st.tuples(st.integers(0, 9), st.integers(0, 9), st.integers(1, 12), st.integers(1, 12), st.integers(0, 1))
@@ -114,6 +114,29 @@ def test_weighting_a_frame_is_repeating_it(data, times):
     for label in (0, 1):
         weighted = class_average_precision(match(predictions, truths), label, weights)
         assert weighted == pytest.approx(class_average_precision(repeated, label))
+
+
+@given(frames(), st.lists(st.integers(0, 3), min_size=4, max_size=4))
+def test_the_score_of_weighted_frames_is_that_of_frames_shown_as_often(data, times):
+    times = times[: len(data[0])]
+    repeated = [[one for one, count in zip(side, times, strict=True) for _ in range(count)] for side in data]
+    value = TASK.reweighed(*data)
+    if any(len(truth) for truth in repeated[1]):
+        assert value(np.array(times, float)) == pytest.approx(TASK.score(*repeated).value)
+    else:
+        with pytest.raises(DatasetError, match=r"no frame holds a box"):
+            value(np.array(times, float))
+
+
+@given(frames())
+def test_the_best_f1_is_that_of_trying_every_score(data):
+    def f1(threshold):
+        shown = match([one[one[:, 4] >= threshold] for one in data[0]], data[1])
+        return 2 * shown.correct.sum() / (len(shown.correct) + len(shown.truth_classes))
+
+    matches = match(*data)
+    tried = [f1(score) for score in np.unique(matches.scores)]
+    assert f1(best_f1_threshold(matches)) == max(tried, default=0)
 
 
 def test_no_predictions_score_0_and_have_no_precision():

@@ -79,3 +79,11 @@ def test_perclos_is_compared_clip_by_clip(opened):
 def test_the_closed_class_must_be_one_of_the_classes(opened):
     with pytest.raises(ConfigError, match="closed"):
         opened("classification", classes=["open", "shut"], closed="closed")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "changed"),
+    [([0.9, 0.1], [0.6, 0.4], False), ([0.9, 0.1], [0.4, 0.6], True), ([np.nan, 0.1], [0.9, 0.1], True)],
+)
+def test_an_answer_changes_where_another_class_wins(first, second, changed, eyes):
+    assert eyes.changed(rows(first), rows(second), rows([0])).tolist() == [changed]

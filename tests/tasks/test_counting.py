@@ -43,3 +43,19 @@ def test_boxes_are_those_of_the_detection_task(opened, unit):
     rows = opened("counting", **options).post(output, unit)
     assert rows.tolist() == opened("detection", **options).post(output, unit).tolist()
     assert len(rows) == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "changed"),
+    [
+        (found(0, 0), found(0, 0), False),
+        (found(0, 1), found(1, 0), False),
+        (found(0, 0), found(0), True),
+        (found(0), found(1), True),
+        (NONE, NONE, False),
+        (NONE, NAN, True),
+    ],
+)
+def test_an_answer_changes_where_a_count_does(first, second, changed, opened):
+    task = opened("counting", classes=["adult", "child"])
+    assert task.changed([first], [second], [real()]).tolist() == [changed]

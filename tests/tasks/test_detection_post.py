@@ -59,3 +59,33 @@ def test_a_box_that_is_nan_leaves_one_row_of_nan_behind_the_others(detector, uni
 
 def test_nan_below_the_threshold_is_no_candidate(detector, unit):
     assert detector().post(yolo((np.nan, 16, 8, 8, 0.1)), unit).shape == (0, 6)
+
+
+ONE, OTHER, FAR = [4, 4, 12, 12], [5, 4, 13, 12], [40, 4, 48, 12]
+TRUTH = np.float32([[*ONE, 0]])
+
+
+def rows(*boxes):
+    """Boxes x1 y1 x2 y2, score, class."""
+    return np.float32([[*corners, score, label] for corners, score, label in boxes]).reshape(-1, 6)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "changed"),
+    [
+        (rows((ONE, 0.9, 0)), rows((OTHER, 0.8, 0)), False),
+        (rows((ONE, 0.9, 0)), rows((FAR, 0.9, 0)), True),
+        (rows((ONE, 0.9, 0)), rows((ONE, 0.9, 1)), True),
+        (rows((ONE, 0.9, 0)), rows((ONE, 0.9, 0), (FAR, 0.9, 0)), True),
+        (rows((ONE, 0.9, 0)), rows((ONE, 0.9, 0), (OTHER, 0.9, 0)), True),
+        (rows((ONE, 0.9, 0)), rows(), True),
+        (rows(), rows((ONE, 0.9, 0)), True),
+        (rows(), rows(), False),
+        (rows((ONE, 0.9, 0), (FAR, 0.2, 0)), rows((ONE, 0.9, 0), (FAR, 0.6, 0)), False),
+        (rows((ONE, 0.9, 0)), rows((ONE, 0.9, 0), (FAR, 0.3, 0)), False),
+    ],
+)
+def test_an_answer_changes_where_the_boxes_do_not_pair_off(first, second, changed, opened):
+    task = opened("detection", classes=["face", "phone"])
+    sure = rows((ONE, 0.7, 0))  # the score from which on the first model's F1 is best
+    assert task.changed([first, sure], [second, sure], [TRUTH] * 2).tolist() == [changed, False]

@@ -84,3 +84,16 @@ def test_an_error_of_no_frame_is_absent(opened):
 def test_a_truth_that_is_not_finite_is_refused_with_its_frame(opened):
     with pytest.raises(DatasetError, match=r"the true gaze is not finite.*frame 1"):
         opened("gaze").score(rows([0, 0], [0, 0]), rows([0, 0], [np.nan, 0]))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "changed"),
+    [
+        ([0, 0], [2.9, 0], False),
+        ([0, 0], [3.1, 0], True),
+        ([0, 0], [np.inf, 0], True),
+        ([np.nan] * 2, [np.nan] * 2, False),
+    ],
+)
+def test_an_answer_changes_where_the_direction_moves_by_half_the_tolerance(first, second, changed, opened):
+    assert opened("gaze").changed(rows(first), rows(second), rows([40, 0])).tolist() == [changed]

@@ -74,3 +74,23 @@ def test_the_trivial_value_is_that_of_the_mean_face(faces):
 def test_a_truth_without_size_is_refused_with_its_frame(truth, normalise, faces):
     with pytest.raises(DatasetError, match=rf"no size to divide errors by \({normalise}.*frame 1"):
         faces(normalise=normalise).score([FACE] * 2, [FACE, truth.astype(np.float32)])
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "changed"),
+    [
+        (FACE, moved(0.7), False),
+        (moved(50), moved(50.7), False),
+        (FACE, moved(0.9), True),
+        (FACE, FACE * np.nan, True),
+        (FACE * np.inf, FACE * np.inf, False),
+    ],
+)
+def test_an_answer_changes_where_the_points_move_by_half_the_threshold(first, second, changed, faces):
+    assert faces().changed([first], [second], [FACE]).tolist() == [changed]
+
+
+def test_a_point_without_truth_changes_no_answer(faces):
+    truth, second = FACE.copy(), FACE.copy()
+    truth[2], second[2] = np.nan, 999
+    assert faces().changed([FACE], [second], [truth]).tolist() == [False]

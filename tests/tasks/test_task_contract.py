@@ -114,6 +114,26 @@ def test_frames_without_partner_are_refused(name, unit):
         opened(name).score([], [])
 
 
+@pytest.mark.parametrize("name", MEMBERS)
+def test_no_answer_changes_between_equal_predictions_with_or_without_nan(name, unit):
+    _, outputs, _, truth = MEMBERS[name]
+    task = opened(name)
+    broken = {key: np.full(value.shape, NAN, np.float32) for key, value in outputs.items()}
+    predictions = [task.post(dict(one), unit) for one in (outputs, broken, outputs)]
+    changed = task.changed(predictions, [one.copy() for one in predictions], [truth] * 3)
+    assert (changed is None) == (name in ("raw", "custom"))
+    assert changed is None or (changed.dtype == bool and changed.tolist() == [False] * 3)
+
+
+@pytest.mark.parametrize("name", ["classification", "detection", "counting", "landmarks", "gaze"])
+def test_nan_in_one_of_the_two_predictions_is_another_answer(name, unit):
+    _, outputs, _, truth = MEMBERS[name]
+    task = opened(name)
+    broken = {key: np.full(value.shape, NAN, np.float32) for key, value in outputs.items()}
+    sound, nan = (task.post(dict(one), unit) for one in (outputs, broken))
+    assert task.changed([sound, nan], [nan, sound], [truth] * 2).tolist() == [True, True]
+
+
 @pytest.mark.parametrize("name", ["classification", "detection", "counting", "landmarks", "gaze"])
 def test_a_truth_of_another_shape_is_refused_with_its_frame(name, unit):
     _, outputs, _, truth = MEMBERS[name]

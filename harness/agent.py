@@ -1,4 +1,4 @@
-"""The worker process: `python -m harness.agent JOB.json OUT_DIR` carries out one Job and leaves one Run.
+"""The worker process: `python -m harness.agent JOB.json OUT_DIR` carries out one Job or PairedJob and leaves its Run.
 
 Lines that start with `@dms ` on standard output are progress; everything else there and on standard
 error is the engine's own talk. On failure OUT_DIR/error.json says what is wrong.
@@ -18,6 +18,7 @@ from typing import List
 from harness.case import Job, save_predictions
 from harness.errors import ConfigError, HarnessError, WorkerError
 from harness.measure import measure
+from harness.paired import PairedJob, measure_pair
 from harness.tasks.preprocess import one_thread
 
 PROGRESS = "@dms "
@@ -32,16 +33,28 @@ def main(arguments: List[str]) -> int:
     job_path, out = Path(arguments[0]), Path(arguments[1])
     sys.path.extend(filter(None, [os.environ.get(LAST_PATH)]))
     try:
-        job = Job.from_json(job_path.read_text(encoding="utf-8"))
-        _confine(job)
-        predictions = measure(job, _say, lambda run: run.save(out))
-        if job.labelled_path:
-            save_predictions(predictions, out)
+        text = job_path.read_text(encoding="utf-8")
+        if "candidate" in json.loads(text):
+            _carry_out_pair(PairedJob.from_json(text), out)
+        else:
+            _carry_out(Job.from_json(text), out)
     except BaseException as error:
         traceback.print_exc()
         (out / "error.json").write_text(json.dumps(_explain(error).to_wire()), encoding="utf-8")
         return FAILED
     return 0
+
+
+def _carry_out(job: Job, out: Path) -> None:
+    _confine(job)
+    predictions = measure(job, _say, lambda run: run.save(out))
+    if job.labelled_path:
+        save_predictions(predictions, out)
+
+
+def _carry_out_pair(job: PairedJob, out: Path) -> None:
+    _confine(job.candidate)
+    measure_pair(job, _say).save(out)
 
 
 def _say(phase: str, done: int, total: int) -> None:

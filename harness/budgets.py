@@ -26,6 +26,7 @@ class Limit:
 DERIVED = {
     "accuracy_min_percent": Limit(unit="%", better="more"),
     "accuracy_loss_points": Limit(unit="points", better="less"),
+    "label_flips_percent": Limit(unit="%", better="less"),
     "memory_share_percent": Limit(unit="%", better="less"),
 }
 
@@ -70,6 +71,18 @@ def budgets_of(profile: DeviceProfile, card: ModelCard) -> tuple[Budget, ...]:
 def budgets_for(budgets: Iterable[Budget], metric: str) -> tuple[Budget, ...]:
     """Those budgets that limit `metric`."""
     return tuple(one for one in budgets if one.metric == metric)
+
+
+def tolerances_of(profile: DeviceProfile) -> dict[str, float]:
+    """How much worse than the baseline each metric may be, in per cent: the profile's own words over the general ones.
+
+    ConfigError for a metric that does not exist.
+    """
+    for metric in profile.tolerances:
+        if metric not in METRICS:
+            raise ConfigError(unknown("metric", metric, METRICS), where=f"devices/{profile.name}.toml, tolerances")
+    general = {one.name: one.tolerance_percent for one in METRICS.values() if one.tolerance_percent is not None}
+    return {**general, **profile.tolerances}
 
 
 def _tailored(budget: Budget, own: Mapping[str, Budget]) -> Budget:

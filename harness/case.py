@@ -114,7 +114,8 @@ class Job:
     most of the file's weights: what a file is called proves nothing. `file_bytes`: of all files of
     the model. `stateful`: an answer may depend on the frames before. `timed`: push the camera frames
     back to back and time them. `labelled_path`: where it is given, predict every frame of
-    that prepared pack afterwards, untimed, and keep the predictions.
+    that prepared pack afterwards, untimed, and keep the predictions. `number` counts the fresh processes
+    of a case from 0.
     """
 
     case: Case
@@ -135,6 +136,7 @@ class Job:
     labelled_path: str = ""
     cpu_cores: Tuple[int, ...] = ()
     memory_limit_bytes: int = 0
+    number: int = 0
 
     def to_json(self) -> str:
         """The Job as JSON text."""

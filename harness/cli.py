@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 import argparse
+import getpass
+import os
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from harness import __version__
+from harness.compare import add_compare_command
 from harness.errors import ConfigError, HarnessError, printable
+from harness.history import DEFAULT_LOCATION
+from harness.history.commands import add_history_commands
+from harness.trends import add_changes_command
+
+if TYPE_CHECKING:
+    from harness.session import Session
 
 CONFIG_STATUS = 4
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0, or 4 with a sentence on standard error."""
+    """Run one command; the exit status is 0, 1 where it refused something, 4 with a sentence on standard error."""
     parsed = _parser().parse_args(arguments)
     try:
-        text: str = parsed.command(parsed)
+        answer: str | tuple[str, int] = parsed.command(parsed)
     except HarnessError as error:
         sys.stderr.write(f"harness: {error.sentence}\n")
         return CONFIG_STATUS
+    text, status = (answer, 0) if isinstance(answer, str) else answer
     sys.stdout.write(text + "\n")
-    return 0
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -42,7 +54,61 @@ def _parser() -> argparse.ArgumentParser:
     devices = commands.add_parser("devices", help="list the device profiles and their runtimes")
     devices.add_argument("--folder", type=Path, default=Path("devices"), help="(default: %(default)s)")
     devices.set_defaults(command=_devices)
+    _add_accept(commands)
+    add_compare_command(commands)
+    add_changes_command(commands)
+    add_history_commands(commands)
     return parser
+
+
+def _add_accept(commands: Any) -> None:
+    accept = commands.add_parser("accept", help="measure many sessions and accept them as the baseline")
+    accept.add_argument("--device", default="host", help="device profile (default: %(default)s)")
+    accept.add_argument("--models", default="", help="names or folders of models, with commas (default: all)")
+    accept.add_argument("--reason", default="", help="what changed and why it is right; stands in the file")
+    accept.add_argument("--by", default="", help="who accepts (default: the user's name)")
+    accept.add_argument("--sessions", type=int, default=12, help="5 at least (default: %(default)s)")
+    accept.add_argument(
+        "--add", action="store_true", help="beside the accepted sessions, of another unit of the device"
+    )
+    accept.add_argument("--revert", action="store_true", help="go back to the baseline before; measures nothing")
+    accept.add_argument("--history", default=DEFAULT_LOCATION, help="file, URL or none (default: %(default)s)")
+    accept.set_defaults(command=_accept)
+
+
+def _accept(parsed: argparse.Namespace) -> tuple[str, int]:
+    from harness import accept
+
+    wanted = accept.Acceptance(
+        reason=parsed.reason, by=parsed.by or getpass.getuser(), sessions=parsed.sessions, add=parsed.add
+    )
+    if not parsed.revert:
+        accept.check_acceptance(wanted, os.environ)
+    session = _session(parsed)
+    if parsed.revert:
+        done = accept.revert(session)
+    else:
+        done = accept.accept(session, wanted, "harness " + shlex.join(sys.argv[1:]))
+    return accept.summary(done), int(any(one.refusal for one in done))
+
+
+def _session(parsed: argparse.Namespace) -> Session:
+    from harness.model import find_cards
+    from harness.plans import plan_named
+    from harness.prepare import Setup
+    from harness.profile import read_profile
+    from harness.progress import ProgressLine
+    from harness.session import Session
+
+    root = Path.cwd()
+    models = [name.strip() for name in parsed.models.split(",") if name.strip()]
+    setup = Setup(
+        profile=read_profile(parsed.device, root / "devices"), cards=find_cards(models, root / "suites" / "models"),
+        named=bool(models), plan=plan_named("standard"), work=root / "reports" / "accept", root=root,
+        cache=root / ".cache" / "dms-harness", baselines=root / "baselines",
+        history="" if parsed.history == "none" else str(parsed.history),
+    )  # fmt: skip
+    return Session(setup=setup, progress=ProgressLine(sys.stderr))
 
 
 def _add_model(parsed: argparse.Namespace) -> str:

@@ -16,10 +16,12 @@ from pathlib import Path
 from harness.agent import END_WITH_PARENT, LAST_PATH, PROGRESS
 from harness.case import Job, Run
 from harness.errors import HarnessError, WorkerError, printable
+from harness.paired import PairedJob, PairedRun
 from harness.profile import DeviceProfile
 from harness.transports import Exit, open_transport
 
 Progress = Callable[[str, int, int], None]
+AGENT = "harness.agent"
 CAP_DEADLINES = 20
 PACKAGE = Path(__file__).resolve().parent
 
@@ -32,12 +34,37 @@ def run_job(job: Job, profile: DeviceProfile, folder: Path, progress: Progress, 
     HarnessError where `folder` cannot be written. The worker may import what lies in `root`.
     """
     folder = folder.absolute()
-    job = replace(job, memory_limit_bytes=profile.memory_limit_mib * 2**20, cpu_cores=profile.cpu_cores)
-    _lay_out(job, folder)
+    job = _confined(job, profile)
+    ended = _work(job.to_json(), job, profile, folder, progress, root)
+    return _result(job, folder, ended)
+
+
+def run_pair(
+    job: PairedJob, profile: DeviceProfile, folder: Path, progress: Progress, root: Path | None = None
+) -> PairedRun:
+    """Carry out `job` in one fresh worker on the device; raises as `run_job` does."""
+    folder = folder.absolute()
+    job = replace(job, reference=_confined(job.reference, profile), candidate=_confined(job.candidate, profile))
+    ended = _work(job.to_json(), job.candidate, profile, folder, progress, root)
+    if ended.timed_out or ended.status != 0:
+        raise _failure(job.candidate, folder, ended)
+    try:
+        return PairedRun.load(folder)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _unreadable(job.candidate, folder, error) from error
+
+
+def _confined(job: Job, profile: DeviceProfile) -> Job:
+    return replace(job, memory_limit_bytes=profile.memory_limit_mib * 2**20, cpu_cores=profile.cpu_cores)
+
+
+def _work(text: str, job: Job, profile: DeviceProfile, folder: Path, progress: Progress, root: Path | None) -> Exit:
+    """One worker from its start to its end."""
+    _lay_out(text, folder)
     python = profile.python or sys.executable
     try:
-        ended = open_transport(profile.transport).run(
-            [python, "-m", "harness.agent", str(folder / "job.json"), str(folder)],
+        return open_transport(profile.transport).run(
+            [python, "-m", AGENT, str(folder / "job.json"), str(folder)],
             environment=_environment(profile, folder, root),
             log=folder / "worker.log",
             deadline_s=job.plan.deadline_s,
@@ -46,14 +73,13 @@ def run_job(job: Job, profile: DeviceProfile, folder: Path, progress: Progress, 
     except OSError as error:
         remedy = f"free some space for {folder}" if error.errno == errno.ENOSPC else f"is {python} the device's python?"
         raise WorkerError(f"the worker cannot be started: {error}", where=job.case.key, remedy=remedy) from error
-    return _result(job, folder, ended)
 
 
-def _lay_out(job: Job, folder: Path) -> None:
+def _lay_out(text: str, folder: Path) -> None:
     try:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        (folder / "job.json").write_text(job.to_json(), encoding="utf-8")
+        (folder / "job.json").write_text(text, encoding="utf-8")
     except OSError as error:
         raise HarnessError(
             f"the folder for results cannot be written: {error.strerror}",
@@ -103,16 +129,19 @@ class _Listener:
 
 
 def _result(job: Job, folder: Path, ended: Exit) -> Run:
-    log = folder / "worker.log"
     failed = ended.timed_out or ended.status != 0
     if not failed or (job.timed and (folder / "run.json").is_file()):
         try:
             return Run.load(folder)
         except (OSError, ValueError, KeyError, TypeError) as error:
             if not failed:
-                what = f"the worker ended without a readable result: {error}"
-                raise WorkerError(what, where=job.case.key, remedy=f"see {log}") from error
+                raise _unreadable(job, folder, error) from error
     raise _failure(job, folder, ended)
+
+
+def _unreadable(job: Job, folder: Path, error: Exception) -> WorkerError:
+    what = f"the worker ended without a readable result: {error}"
+    return WorkerError(what, where=job.case.key, remedy=f"see {folder / 'worker.log'}")
 
 
 def _failure(job: Job, folder: Path, ended: Exit) -> HarnessError:

@@ -14,7 +14,8 @@ import pytest
 
 from harness.case import Case
 from harness.errors import ConfigError, HarnessError
-from harness.policy import Policy
+from harness.history import DEFAULT_LOCATION
+from harness.policy import TAILS, Policy
 from harness.profile import read_profile
 from harness.progress import ProgressLine
 
@@ -80,6 +81,16 @@ class Invocation:
         judged = any(one.gate for one in self.session.verdicts)
         return not self.session.measurements or (self.policy != "pr" and not judged)
 
+    def remember(self) -> None:
+        """Keep every session in the history; what goes wrong there is in `report_error`."""
+        from harness.remember import remember
+
+        assert self.session is not None
+        try:
+            remember(self.session, _command(self.config))
+        except HarnessError as error:
+            self.report_error = error.sentence
+
     def write_report(self, interrupted: bool) -> None:
         """Write the results; what goes wrong there is in `report_error`."""
         from harness.report import write_all
@@ -87,12 +98,11 @@ class Invocation:
 
         assert self.session is not None
         self.session.interrupted = interrupted
-        command = "pytest " + shlex.join(self.config.invocation_params.args)
         try:
-            self.written = write_all(self.session, self.folder, started=self.started, command=command)
+            self.written = write_all(self.session, self.folder, started=self.started, command=_command(self.config))
             append_step_summary(self.session, os.environ)
         except HarnessError as error:
-            self.report_error = error.sentence
+            self.report_error = "; ".join(filter(None, [self.report_error, error.sentence]))
 
     def _new_session(self) -> Session:
         from harness.model import find_cards
@@ -111,7 +121,8 @@ class Invocation:
         setup = Setup(
             profile=profile, cards=find_cards(models, root / self.config.getini("dms_models")), named=bool(models),
             plan=plan_named(option("--plan")), work=self.folder / "runs", cache=root / ".cache" / "dms-harness",
-            root=root,
+            root=root, tail=TAILS[self.policy], baselines=root / self.config.getini("dms_baselines"),
+            history=_history(option("--history"), root), against=option("--against"),
         )  # fmt: skip
         return Session(setup=setup, progress=self.progress)
 
@@ -130,9 +141,22 @@ def _names(models: str) -> list[str]:
     return names
 
 
+def _history(text: str, root: Path) -> str:
+    """Where sessions are kept; empty where nobody wants them kept."""
+    if text == "none":
+        return ""
+    return text or str(root / DEFAULT_LOCATION)
+
+
+def _command(config: pytest.Config) -> str:
+    return "pytest " + shlex.join(config.invocation_params.args)
+
+
 def _made_for(case: Case, session: Session, definition: pytest.Item) -> bool:
     card = session.cases[case]
     if definition.get_closest_marker("labelled") and not card.labelled:
+        return False
+    if definition.get_closest_marker("paired") and not session.setup.against:
         return False
     return not definition.get_closest_marker("derived") or bool(card.variants[case.variant].parent)
 

@@ -26,7 +26,10 @@ from harness.pipeline import (
     split_records,
     write_records,
 )
+from harness.probes import load as core_load
 from harness.probes import memory as process_memory
+from harness.probes.knownwork import known_work_ns
+from harness.probes.machine import machine_facts
 from harness.runtimes import Runtime, open_runtime
 from harness.tasks import open_task
 from harness.tasks.preprocess import RESIZER
@@ -48,6 +51,7 @@ def measure(job: Job, say: Say, keep: Callable[[Run], None]) -> Tuple[Array, ...
     """
     frames = read_pack(Path(job.frames_path))
     runtime = open_runtime(job.engine, job.model_path, job.options)
+    getattr(runtime, "begin_run", _nothing)(job.number)
     recording = _Recording(job, runtime, frames, say)
     with recording.loaded() as pipeline:
         if job.timed:
@@ -68,6 +72,7 @@ class _Recording:
         own_cpu_clock: Clock = getattr(runtime, "clock", time.thread_time_ns)
         self._cpu_clock: Clock = own_cpu_clock if runtime.in_calling_thread else _no_clock
         self._memory: Any = getattr(runtime, "memory", process_memory)
+        self._load: Any = getattr(runtime, "load", core_load)
         self._marks: Dict[str, float] = {"file_bytes": job.file_bytes or os.path.getsize(job.model_path)}
         self._facts: Dict[str, Any] = _machine_facts(job)
         self._set("device_memory_bytes", process_memory.device_bytes())
@@ -92,14 +97,17 @@ class _Recording:
     def timed(self, pipeline: Pipeline) -> Run:
         """First inference, warm-up, timed frames, liveness; in this order."""
         self._measure_own_cost()
+        self._marks["known_work_before_ns"] = known_work_ns(self._clock)
         self._first_inference(pipeline)
         warmup_ns = self._warm_up(pipeline, self._job.plan)
         self._new_peak()
         with tempfile.TemporaryFile() as records:
-            self._time_frames(pipeline, records, _chunk_frames(warmup_ns))
+            with self._background():
+                self._time_frames(pipeline, records, _chunk_frames(warmup_ns))
             self._weigh("rss_steady_bytes")
             self._mark_peak("peak_steady_bytes")
             columns = split_records(read_records(records))
+        self._marks["known_work_after_ns"] = known_work_ns(self._clock)
         self._facts.update(look_alive(self._answer(pipeline), self._frames, self._job.stateful))
         return self._run(columns, warmup_ns)
 
@@ -177,6 +185,15 @@ class _Recording:
         self._marks["harness_residual_p99_ns"] = float(np.percentile(residual, 99))
         self._marks["timer_resolution_ns"] = timer_resolution_ns(self._clock)
 
+    @contextmanager
+    def _background(self) -> Iterator[None]:
+        """Mark what others did on our cores meanwhile, of how much they could."""
+        before = self._load.read()
+        yield
+        found = self._load.since(before)
+        if found is not None:
+            self._marks["background_ns"], self._marks["capacity_ns"] = found
+
     def _run(self, columns: Dict[str, Array], warmup_ns: Array) -> Run:
         self._facts.update(self._runtime.facts())
         return Run(
@@ -252,6 +269,10 @@ def _no_clock() -> int:
     return 0
 
 
+def _nothing(number: int) -> None:
+    return None
+
+
 def _machine_facts(job: Job) -> Dict[str, Any]:
     return {
         "model_sha256": job.model_sha256,
@@ -259,7 +280,7 @@ def _machine_facts(job: Job) -> Dict[str, Any]:
         "resizer": RESIZER,
         "python": platform.python_version(),
         "numpy": np.__version__,
-        "kernel": platform.release(),
         "machine": platform.machine(),
+        **machine_facts(),
         "cpu_cores": sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [],
     }

@@ -14,7 +14,9 @@ from harness.stats.bounds import minimum_frames, nearest_rank
 MS, MB = 1e6, 1e6
 WINDOW_FRAMES = 30
 MINIMUM_WINDOWS = 20
-PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
+# The lower quartile is the typical time: other load moves it least. p95 stands for the tail.
+TOLERANCES_PERCENT = {"frame_p25_ms": 5.0, "frame_p95_ms": 10.0}
+PERCENTILES = {"p25": 0.25, "p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +27,7 @@ class Metric:
     speed: depends on how fast the machine is at the moment (the smoke plan never judges these).
     frames: comes from the timed frames, so it means something only where these became steady and add
     up. stage and share: of a percentile, which is judged by the exact bound over frames.
+    tolerance_percent: how much worse than the accepted baseline is still tolerated; None: not compared.
     """
 
     name: str
@@ -36,6 +39,7 @@ class Metric:
     frames: bool = False
     stage: str = ""
     share: float | None = None
+    tolerance_percent: float | None = None
 
     def value(self, run: Run) -> float | None:
         """The number, or None where the run is too short or does not tell."""
@@ -48,7 +52,7 @@ def _latency_metrics() -> Iterator[Metric]:
             yield Metric(
                 name=f"{stage}_{label}_ms", unit="ms", better="less",
                 of=_percentile(stage, share), min_frames=minimum_frames(share), frames=True,
-                stage=stage, share=share,
+                stage=stage, share=share, tolerance_percent=TOLERANCES_PERCENT.get(f"{stage}_{label}_ms"),
             )  # fmt: skip
         yield Metric(name=f"{stage}_max_ms", unit="ms", better="less", of=_largest(stage), frames=True)
 
@@ -123,17 +127,21 @@ _OTHER = (
            of=_worst_window, min_frames=WINDOW_FRAMES),
     Metric(name="frame_p99_over_p50", unit="x", better="less", frames=True, of=_tail_ratio, min_frames=_P99),
     Metric(name="longest_gap_ms", unit="ms", better="less", frames=True, of=_longest_gap, min_frames=2),
+    Metric(name="frame_cpu_p25_ms", unit="ms", better="less", frames=True, of=_cpu_percentile(0.25),
+           tolerance_percent=5.0),
     Metric(name="frame_cpu_p50_ms", unit="ms", better="less", frames=True, of=_cpu_percentile(0.5)),
+    Metric(name="frame_cpu_p95_ms", unit="ms", better="less", frames=True,
+           of=_cpu_percentile(0.95), min_frames=minimum_frames(0.95)),
     Metric(name="frame_cpu_p99_ms", unit="ms", better="less", frames=True,
            of=_cpu_percentile(0.99), min_frames=_P99),
     Metric(name="import_ms", unit="ms", better="less", of=_mark("import_ns", MS)),
-    Metric(name="load_ms", unit="ms", better="less", of=_mark("load_ns", MS)),
+    Metric(name="load_ms", unit="ms", better="less", of=_mark("load_ns", MS), tolerance_percent=25.0),
     Metric(name="first_inference_ms", unit="ms", better="less", of=_mark("first_inference_ns", MS)),
     Metric(name="model_memory_mb", unit="MB", better="less", speed=False,
            of=_growth("rss_after_load_bytes", "rss_after_import_bytes")),
     Metric(name="runtime_memory_mb", unit="MB", better="less", speed=False,
            of=_growth("rss_steady_bytes", "rss_before_import_bytes")),
-    Metric(name="peak_memory_mb", unit="MB", better="less", speed=False, of=_peak),
+    Metric(name="peak_memory_mb", unit="MB", better="less", speed=False, of=_peak, tolerance_percent=3.0),
     Metric(name="device_memory_mb", unit="MB", better="more", speed=False, of=_mark("device_memory_bytes", MB)),
     Metric(name="file_size_mb", unit="MB", better="less", speed=False, of=_mark("file_bytes", MB)),
 )  # fmt: skip

@@ -10,7 +10,7 @@ PLANS = {
         name="smoke", frames=40, warmup_window=10, warmup_cap_frames=20, distinct_frames=4,
         accuracy_frames=100, judges_speed=False, deadline_s=60.0,
     ),
-    "standard": Plan(name="standard", frames=660),
+    "standard": Plan(name="standard", frames=660, runs=3),
     "soak": Plan(name="soak", frames=660, minimum_s=600.0, deadline_s=1200.0),
 }  # fmt: skip
 

@@ -39,14 +39,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--plan", default="standard", help="smoke, standard or soak (default: standard)")
     group.addoption("--policy", default="pr", choices=("pr", "nightly", "release"), help="which outcomes are red")
+    group.addoption(
+        "--against", default="", metavar="BUILD",
+        help="compare with another build, in turn: a model file, a folder with model cards, or a git revision",
+    )  # fmt: skip
+    group.addoption(
+        "--history", default="", metavar="WHERE", help="an SQLite file, a database URL, or none "
+        "(default: reports/history.sqlite)",
+    )  # fmt: skip
     group.addoption("--report", default="", metavar="DIR", help="where results go (default: reports/<time>)")
     parser.addini("dms_devices", "folder of the device profiles", default="devices")
+    parser.addini("dms_baselines", "folder of the accepted baselines", default="baselines")
     parser.addini("dms_models", "folder of the model cards", default="suites/models")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers; nothing is read before a case is asked for."""
     config.addinivalue_line("markers", "labelled: make the test only for cases whose card names labels")
+    config.addinivalue_line("markers", "paired: make the test only where --against names another build")
     config.addinivalue_line("markers", "derived: make the test only for variants with a parent")
     config.stash[_INVOCATION] = Invocation(config)
 
@@ -127,7 +137,10 @@ def labelled_measurement(request: pytest.FixtureRequest, measurement: Measuremen
 
 @pytest.fixture
 def check(request: pytest.FixtureRequest, measurement: Measurement) -> Callable[[str], list[Verdict]]:
-    """`check(metric)`: judge one metric of the case against every limit that it has; red where a gate breaks."""
+    """`check(metric)`: judge one metric of the case against every limit that it has; red where a gate breaks.
+
+    `check("baseline")` and `check("reference")` compare with the accepted baseline and with the build of --against.
+    """
     return lambda metric: _judge(request, measurement.case, [metric])
 
 
@@ -155,7 +168,7 @@ def _judge(request: pytest.FixtureRequest, case: Case, metrics: list[str]) -> li
             errors.append(error.sentence)
     if not verdicts and not errors:
         pytest.skip(f"nothing limits {', '.join(metrics)} here: reported only")
-    if any(one.metric.startswith("accuracy_") for one in verdicts):
+    if any(one.metric.startswith(("accuracy_", "label_")) for one in verdicts):
         _record(request, score_properties(session.measurements[case]))
     if verdicts:
         _record(request, _verdict_properties(verdicts))
@@ -203,6 +216,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if invocation is None or invocation.session is None or session.config.option.collectonly:
         return
     invocation.progress.clear()
+    invocation.remember()
     invocation.write_report(interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)
     if exitstatus == 0 and invocation.measured_nothing():
         session.exitstatus = NOTHING_MEASURED

@@ -1,13 +1,17 @@
-"""What each outcome does to the exit status: one place."""
+"""What each outcome does to the exit status, and how strictly a percentile is judged: one place."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Literal
 
-from harness.verdict import Outcome, Verdict
+from harness.rules import Outcome
+from harness.verdict import TailTest, Verdict
 
 Policy = Literal["pr", "nightly", "release"]
+# Misses may come in bursts: then only frames that lie further apart count as independent.
+_BURSTS = TailTest(alpha=0.04, stride=10)
+TAILS: dict[Policy, TailTest] = {"pr": TailTest(), "nightly": _BURSTS, "release": _BURSTS}
 WORST_FIRST = (
     Outcome.FAIL, Outcome.INVALID, Outcome.INCONCLUSIVE, Outcome.NOT_COMPARABLE, Outcome.NO_BASELINE, Outcome.PASS,
 )  # fmt: skip

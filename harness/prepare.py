@@ -16,6 +16,7 @@ from harness.packing import Labelled, Source, camera_pack, prepared_pack
 from harness.profile import DeviceProfile
 from harness.runtimes import FORMATS
 from harness.tasks import open_task
+from harness.verdict import TailTest
 
 Progress = Callable[[Case, str, int, int], None]
 DEFAULT_DATASET = {"kind": "cabin", "split": "eval"}
@@ -26,6 +27,8 @@ class Setup:
     """All that decides a session. work: where workers leave their files; cache: what outlives it.
 
     named: the cards were asked for by name. root: a team's repository, whose packages workers may import.
+    tail: how percentiles are judged. baselines: folder of the accepted ones. history: where sessions are kept, and
+    against: the other build to compare with; both empty for none.
     """
 
     profile: DeviceProfile
@@ -35,6 +38,10 @@ class Setup:
     cache: Path
     named: bool = False
     root: Path | None = None
+    tail: TailTest = field(default_factory=TailTest)
+    baselines: Path | None = None
+    history: str = ""
+    against: str = ""
 
 
 def cases_of(setup: Setup) -> dict[Case, ModelCard]:
@@ -103,8 +110,11 @@ class Preparation:
     _frames: dict[tuple[str, str | None], Path] = field(default_factory=dict)
     _labelled: dict[tuple[str, str], Labelled] = field(default_factory=dict)
 
-    def job(self, case: Case, *, timed: bool = True, labelled_path: str = "") -> Job:
-        """The Job of a case; HarnessError where its file or its frames cannot be used."""
+    def job(self, case: Case, *, timed: bool = True, labelled_path: str = "", frames_path: str = "") -> Job:
+        """The Job of a case; HarnessError where its file or its frames cannot be used.
+
+        frames_path: a pack of camera frames to use instead of the card's own.
+        """
         card, profile = self.cases[case], self.setup.profile
         form = self._format(case)
         path = card.file(case.variant, form).resolve()  # external data lie beside the file that a link means
@@ -115,7 +125,7 @@ class Preparation:
             options=profile.engine_options(case.runtime), model_path=str(path),
             model_sha256=_identity(file), weight_dtype=file.weight_dtype, stateful=card.stateful,
             file_bytes=file.size_bytes + sum(one.size_bytes for one in file.external_files),
-            frames_path=str(self._camera_frames(card, spec)),
+            frames_path=frames_path or str(self._camera_frames(card, spec)),
             input=spec, task=card.task_spec(), outputs=card.outputs(form),
             extra_inputs=card.extra_input_list(), timed=timed, labelled_path=labelled_path,
         )  # fmt: skip

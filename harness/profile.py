@@ -32,7 +32,8 @@ class DeviceProfile(Schema):
     """One device. `runtimes` maps an entry's name to `engine` and that engine's options.
 
     budgets: metric -> limit, each a gate; advice: the same, printed but never red. `embedded`
-    promises the embedded budgets (P99 < 30 ms, 30 fps) as gates. `deadline_s` of one worker replaces
+    promises the embedded budgets (P99 < 30 ms, 30 fps) as gates. tolerances: metric -> per cent that it may be
+    worse than the accepted baseline, over the general ones. `deadline_s` of one worker replaces
     the plan's, for a device that is slower than most.
     """
 
@@ -51,6 +52,7 @@ class DeviceProfile(Schema):
     runtimes: Mapping[str, Mapping[str, Any]]
     budgets: Mapping[str, Limit] = {}
     advice: Mapping[str, Limit] = {}
+    tolerances: Mapping[str, Positive] = {}
 
     @model_validator(mode="after")
     def _names_are_plain(self) -> DeviceProfile:

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
+from harness import against, lookback
 from harness.accuracy import keep_predictions, load_predictions, prediction_key, score_of
-from harness.budgets import MB_PER_MIB, Budget, budgets_for, budgets_of, check_metric
+from harness.budgets import MB_PER_MIB, Budget, budgets_for, budgets_of, check_metric, tolerances_of
 from harness.case import Array, Case, Job, Run
 from harness.dispatch import run_job
 from harness.errors import HarnessError
+from harness.fingerprint import identity_of, provenance_of
 from harness.model import ModelCard
+from harness.parity import compare_with_parent
 from harness.prepare import Preparation, Progress, Setup, cases_of, check_card
 from harness.tasks import Score, open_task
-from harness.verdict import Measurement, Verdict, judge, judge_liveness
+from harness.verdict import Measurement, Verdict, judge, judge_liveness, wants_frames
 
 ALIVE = "outputs_alive"
+MOST_FRAMES = 20_000
+FLIPS = "label_flips_percent"
+PAIRED_ACCURACY = {"accuracy_loss_points", FLIPS}
 
 
 @dataclass
@@ -37,6 +44,7 @@ class Session:
     verdicts: list[Verdict] = field(default_factory=list)
     cases: dict[Case, ModelCard] = field(init=False)
     _scores: dict[Case, Score] = field(default_factory=dict)
+    _known: dict[Case, tuple[Array, ...]] = field(default_factory=dict)
     _asked: set[tuple[Case, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -47,6 +55,12 @@ class Session:
             check_card(card)
         for case in self.cases:
             self.budgets(case)
+        self._tolerances = tolerances_of(self.setup.profile)
+        self._reference = against.Reference(
+            setup=self.setup, text=self.setup.against, folder=self.setup.work, progress=self.progress
+        )
+        if self.setup.against:
+            against.check_reference(self.setup.against, self.setup.cards)
 
     @property
     def notes(self) -> list[str]:
@@ -70,11 +84,17 @@ class Session:
         return measured
 
     def with_parent(self, case: Case) -> Measurement:
-        """The same with the score of the variant that it was made from, which is not timed for that."""
+        """The same beside the variant that it was made from, which is not timed for that."""
         measured, parent = self.with_accuracy(case), self.parent(case)
-        if measured.parent_score is None and parent is not None:
+        if measured.parity is None and parent is not None:
             with self._remembered(case):
-                self.measurements[case] = measured = replace(measured, parent_score=self._score(parent))
+                score, labelled = self._score(parent), self._preparation.labelled(case)
+                job = self._preparation.job(case, timed=False)
+                parity = compare_with_parent(
+                    open_task(job.task, job.input), self._known[parent], self._known[case], labelled.truths,
+                    labelled.samples,
+                )  # fmt: skip
+                self.measurements[case] = measured = replace(measured, parent_score=score, parity=parity)
         return measured
 
     def parent(self, case: Case) -> Case | None:
@@ -86,22 +106,71 @@ class Session:
     def check(self, case: Case, metric: str) -> list[Verdict]:
         """Every verdict on one metric of one case; empty where nothing limits it.
 
-        ConfigError for a metric that does not exist.
+        `outputs_alive`, `baseline` and `reference` are questions too. Measures further sessions where these
+        would decide. ConfigError for a metric that does not exist.
         """
         self._asked.add((case, metric))
         if metric == ALIVE:
             found = [judge_liveness(self.measurement(case))]
+        elif metric == lookback.NAME:
+            found = self._against_baseline(case)
+        elif metric == against.NAME:
+            found = self._against_reference(case)
         else:
             check_metric(metric)
-            budgets = budgets_for(self.budgets(case), metric)
-            found = [judge(budget, self._measured_for(case, metric)) for budget in budgets]
+            found = self._against_budgets(case, metric)
         self.verdicts += found
         return found
+
+    def measure_more(self, case: Case) -> Measurement:
+        """One more session of a measured case; what was found before stays."""
+        measured = self.measurement(case)
+        with self._remembered(case):
+            further = self._runs(self._preparation.job(case), len(measured.runs))
+            self.measurements[case] = replace(measured, runs=(*measured.runs, *further))
+        return self.measurements[case]
+
+    def identity(self, case: Case) -> Mapping[str, Any]:
+        """What must be equal for a session of the case to be compared with this one."""
+        measured = self.measurement(case)
+        return identity_of(self._preparation.job(case), self.setup.profile, measured.runs[0])
+
+    def provenance(self, case: Case) -> Mapping[str, str]:
+        """What a change of the case's numbers may be blamed on."""
+        return provenance_of(self._preparation.job(case), self.setup.root)
+
+    def _against_budgets(self, case: Case, metric: str) -> list[Verdict]:
+        """Sessions are added while a gate on a percentile waits for frames, up to 20,000 of them."""
+        budgets = budgets_for(self.budgets(case), metric)
+        while budgets:
+            measured = self._measured_for(case, metric)
+            if metric == FLIPS and measured.parity is not None and measured.parity.flips is None:
+                return []  # the task's answers are no labels
+            found = [judge(budget, measured, self.setup.tail) for budget in budgets]
+            frames = sum(len(run.frame_ns) for run in measured.runs)
+            if frames >= MOST_FRAMES or not any(one.gate and wants_frames(one) for one in found):
+                return found
+            self.measure_more(case)
+        return []
+
+    def _against_baseline(self, case: Case) -> list[Verdict]:
+        if self.setup.baselines is None:
+            return []
+        look = lookback.Lookback(folder=self.setup.baselines, history=self.setup.history, tolerances=self._tolerances)
+        found = look.verdicts(self.measurement(case), self.identity(case), lambda: self.measure_more(case))
+        for sentence in lookback.notes(found):
+            self._preparation.note(sentence)
+        return found
+
+    def _against_reference(self, case: Case) -> list[Verdict]:
+        if not self.setup.against:
+            return []
+        return self._reference.verdicts(case, self._preparation.job(case))
 
     def unjudged(self, case: Case) -> list[str]:
         """The metrics of the case that have a limit and that nobody asked for yet."""
         comparable = self.cases[case].labelled and self.parent(case) is not None
-        pointless = set() if comparable else {"accuracy_loss_points"}
+        pointless = set() if comparable else PAIRED_ACCURACY
         limited = {one.metric for one in self.budgets(case)} - pointless
         return sorted(metric for metric in limited if (case, metric) not in self._asked)
 
@@ -119,9 +188,9 @@ class Session:
         return self._run(self._preparation.job(case, timed=False, labelled_path=str(labelled)), "predict")
 
     def _measured_for(self, case: Case, metric: str) -> Measurement:
-        if not metric.startswith("accuracy_") or not self.cases[case].labelled:
+        if not self.cases[case].labelled or not metric.startswith(("accuracy_", "label_")):
             return self.measurement(case)
-        return self.with_parent(case) if metric == "accuracy_loss_points" else self.with_accuracy(case)
+        return self.with_parent(case) if metric in PAIRED_ACCURACY else self.with_accuracy(case)
 
     @contextmanager
     def _remembered(self, case: Case) -> Iterator[None]:
@@ -165,6 +234,7 @@ class Session:
             labelled = self._preparation.labelled(case)
             job = self._preparation.job(case, timed=False, labelled_path=str(labelled.folder))
             predictions = self._predictions(case, prediction_key(job, self.setup.profile), labelled.folder)
+            self._known[case] = predictions
             self._scores[case] = score_of(open_task(job.task, job.input), predictions, labelled)
         return self._scores[case]
 
@@ -185,13 +255,14 @@ class Session:
     def _prediction_key(self, case: Case, labelled_path: str) -> str:
         return prediction_key(self._preparation.job(case, timed=False, labelled_path=labelled_path), self.setup.profile)
 
-    def _runs(self, job: Job) -> tuple[Run, ...]:
-        """One run per fresh process; only the first predicts."""
+    def _runs(self, job: Job, first: int = 0) -> tuple[Run, ...]:
+        """One session: one run per fresh process, counted on from `first`; only the very first predicts."""
         count = self.setup.plan.runs
-        first = self._run(job, f"run 1 of {count}")
+        numbers = range(first, first + count)
         unlabelled = replace(job, labelled_path="")
-        others = (self._run(unlabelled, f"run {number} of {count}") for number in range(2, count + 1))
-        return (first, *others)
+        jobs = (replace(job if number == 0 else unlabelled, number=number) for number in numbers)
+        total = first + count
+        return tuple(self._run(one, f"run {one.number + 1} of {total}") for one in jobs)
 
     def _run(self, job: Job, name: str) -> Run:
         folder = self.setup.work / job.case.model / f"{job.case.variant}.{job.case.runtime}" / name.replace(" ", "-")

@@ -1,41 +1,46 @@
-"""Numbers against budgets: a verdict with its sentence. Pure."""
+"""Numbers against budgets: a verdict with its rule, the inputs of the rule, and its sentence. Pure."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, field
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from harness.budgets import DERIVED, Budget
 from harness.case import STAGES, Case, Plan, Run
-from harness.metrics import METRICS, MINIMUM_WINDOWS, WINDOW_FRAMES, stage_times
-from harness.stats.bounds import ALPHA, frames_to_pass, judge_exceedances, rate_bounds
+from harness.context import background_share, disturbed
+from harness.metrics import METRICS, MINIMUM_WINDOWS, WINDOW_FRAMES, Metric, stage_times
+from harness.rules import Outcome, Ruling, decide
+from harness.stats.bounds import ALPHA, rate_bounds
+from harness.stats.sequential import mean_burst, stride_for
 from harness.tasks import Score
+
+if TYPE_CHECKING:
+    from harness.parity import Parity
+
+
+@dataclass(frozen=True, kw_only=True)
+class TailTest:
+    """How sure a percentile must be, and how many frames apart misses count as independent."""
+
+    alpha: float = ALPHA
+    stride: int = 1
+
 
 RESIDUAL_SHARE = 0.001
 RESIDUAL_FLOOR_NS = 20_000
-
-
-class Outcome(StrEnum):
-    """What the numbers say. Only FAIL is red of itself; the policy decides about the rest."""
-
-    PASS = "PASS"
-    FAIL = "FAIL"
-    INCONCLUSIVE = "INCONCLUSIVE"
-    INVALID = "INVALID"
-    NO_BASELINE = "NO_BASELINE"
-    NOT_COMPARABLE = "NOT_COMPARABLE"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
     """One case measured: its runs, and its accuracy where labels exist.
 
-    parent_score: of the variant that this one was made from, on the same runtime and frames.
+    parent_score: of the variant that this one was made from, on the same runtime and frames; parity: the two
+    beside each other, frame by frame.
     device_memory_mb: what the device has, where its profile says so; otherwise the device is asked.
     """
 
@@ -44,6 +49,7 @@ class Measurement:
     runs: tuple[Run, ...]
     score: Score | None = None
     parent_score: Score | None = None
+    parity: Parity | None = None
     device_memory_mb: float | None = None
     simulated: bool = False
 
@@ -51,6 +57,12 @@ class Measurement:
     def facts(self) -> Mapping[str, Any]:
         """What really ran, as the first run tells."""
         return self.runs[0].facts if self.runs else {}
+
+    @property
+    def sessions(self) -> tuple[tuple[Run, ...], ...]:
+        """The runs by session: as many fresh processes as the plan asks for."""
+        size = max(self.plan.runs, 1)
+        return tuple(self.runs[first : first + size] for first in range(0, len(self.runs), size))
 
     def value(self, metric: str) -> float | None:
         """The median over the runs of one number per run; derived metrics from the whole."""
@@ -65,6 +77,9 @@ class Measurement:
             peak = self.value("peak_memory_mb")
             device = self.device_memory_mb or self.value("device_memory_mb")
             return 100 * peak / device if peak and device else None
+        if metric == "label_flips_percent":
+            flips = self.parity.flips if self.parity else None
+            return None if flips is None or self.parity is None else 100 * flips / self.parity.frames
         if self.score is None:
             return None
         if metric == "accuracy_min_percent":
@@ -73,8 +88,42 @@ class Measurement:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Change:
+    """Against what was before, in per cent; positive is worse. low and high: the bounds that decided.
+
+    tolerance_percent: still tolerated. detectable_percent: the smallest change that 9 of 10 such comparisons prove.
+    count: of the sessions or rounds that were compared. improved: better by more than is tolerated, and proven so.
+    """
+
+    against: str
+    before: float | None
+    percent: float
+    low_percent: float
+    high_percent: float
+    tolerance_percent: float
+    detectable_percent: float | None
+    count: int
+    improved: bool = False
+
+    @property
+    def detectable(self) -> str:
+        """The smallest change that would have been seen, as text."""
+        return "no change" if self.detectable_percent is None else f"{self.detectable_percent:.2g} %"
+
+    @property
+    def interval(self) -> str:
+        """The change with its bounds as text; a side that nothing bounds is a dash."""
+        known = (self.low_percent, self.high_percent)
+        low, high = (f"{one:+.2f}" if -100 < one < math.inf else "-" for one in known)
+        return f"{self.percent:+.2f} % [{low}, {high}]"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """One answer. `margin_percent` is how far inside (positive) or outside the limit the value lies."""
+    """One answer. `margin_percent` is how far inside (positive) or outside the limit the value lies.
+
+    rule and inputs: decide(rule, inputs) gives the outcome again. change: where it was compared with something.
+    """
 
     case: Case
     metric: str
@@ -85,6 +134,9 @@ class Verdict:
     outcome: Outcome
     sentence: str
     margin_percent: float | None = None
+    rule: str = "given/1"
+    inputs: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    change: Change | None = None
 
     @property
     def red(self) -> bool:
@@ -92,14 +144,24 @@ class Verdict:
         return self.gate and self.outcome is Outcome.FAIL
 
 
-def judge(budget: Budget, measurement: Measurement) -> Verdict:
+def judge(budget: Budget, measurement: Measurement, tail: TailTest | None = None) -> Verdict:
     """One budget against one measurement."""
     value = measurement.value(budget.metric)
-    outcome, sentence = _decide(budget, measurement, value)
+    rule, inputs = _question(budget, measurement, value, tail or TailTest())
+    ruling = decide(rule, inputs)
     return Verdict(
         case=measurement.case, metric=budget.metric, value=value, unit=budget.unit, limit=budget.limit,
-        gate=budget.gate, outcome=outcome, sentence=sentence, margin_percent=_margin(budget, value),
+        gate=budget.gate, outcome=ruling.outcome, sentence=_sentence(budget, measurement, value, rule, inputs, ruling),
+        margin_percent=_margin(budget, value), rule=rule, inputs=inputs,
     )  # fmt: skip
+
+
+def wants_frames(verdict: Verdict) -> bool:
+    """True where nothing but more frames stands between a percentile and its verdict."""
+    if verdict.rule != "tail-stream/1" or verdict.outcome is not Outcome.INCONCLUSIVE:
+        return False
+    found = decide(verdict.rule, verdict.inputs).found
+    return found is not None and found.decision == "unknown"
 
 
 def judge_liveness(measurement: Measurement) -> Verdict:
@@ -118,9 +180,14 @@ def judge_liveness(measurement: Measurement) -> Verdict:
         outcome, sentence = Outcome.PASS, "outputs are finite, differ between frames and repeat for the same frame"
     else:
         outcome, sentence = Outcome.INCONCLUSIVE, "nobody looked at the outputs"
+    return given(measurement.case, "outputs_alive", outcome, sentence)
+
+
+def given(case: Case, metric: str, outcome: Outcome, sentence: str, gate: bool = True) -> Verdict:
+    """A verdict that was seen and not computed."""
     return Verdict(
-        case=measurement.case, metric="outputs_alive", value=None, unit="", limit=None, gate=True,
-        outcome=outcome, sentence=sentence,
+        case=case, metric=metric, value=None, unit="", limit=None, gate=gate, outcome=outcome, sentence=sentence,
+        inputs={"outcome": outcome.value},
     )  # fmt: skip
 
 
@@ -140,65 +207,137 @@ def residual_fault(run: Run) -> str:
     return ""
 
 
-Decision = tuple[Outcome, str]
+def conditions(metric: Metric | None, measurement: Measurement) -> dict[str, Any]:
+    """What the surroundings say about any verdict on the metric, as inputs of its rule."""
+    if metric is None:
+        return {}
+    faults = [fault for run in measurement.runs if (fault := residual_fault(run))] if metric.frames else []
+    plan = measurement.plan
+    idle = metric.speed and not plan.judges_speed
+    return {
+        "invalid": faults[0] if faults else "",
+        "unjudged": f"the plan {plan.name} is functional and never judges speed" if idle else "",
+        "disturbed": metric.speed and disturbed(measurement.runs),
+        "unsteady": metric.frames and not steady(measurement.runs),
+    }
 
 
-def _decide(budget: Budget, measurement: Measurement, value: float | None) -> Decision:
+Question = tuple[str, dict[str, Any]]
+
+
+def _question(budget: Budget, measurement: Measurement, value: float | None, tail: TailTest) -> Question:
+    """The rule that decides about a budget, and what it needs to know."""
     metric = METRICS.get(budget.metric)
-    faults = [fault for run in measurement.runs if (fault := residual_fault(run))]
-    if metric and metric.frames and faults:
-        return Outcome.INVALID, faults[0]
-    if metric and metric.speed and not measurement.plan.judges_speed:
-        return Outcome.INCONCLUSIVE, f"the plan {measurement.plan.name} is functional and never judges speed"
+    inputs = conditions(metric, measurement)
     if value is None:
-        return Outcome.INCONCLUSIVE, unmeasured(budget.metric, measurement)
-    outcome, sentence = _judge_value(budget, measurement, value)
-    if outcome is not Outcome.FAIL:
-        return outcome, sentence
-    if metric and metric.frames and not steady(measurement.runs):
-        return Outcome.INCONCLUSIVE, f"{sentence}; but the run never became steady, so it is reported and not gated"
-    return outcome, f"{sentence}; next: {_next_step(budget.metric, measurement)}"
-
-
-def _judge_value(budget: Budget, measurement: Measurement, value: float) -> Decision:
-    metric = METRICS.get(budget.metric)
+        return "limit/1", {**inputs, "unjudged": inputs.get("unjudged") or unmeasured(budget.metric, measurement)}
     if metric is not None and metric.share is not None:
-        return _judge_percentile(budget, measurement, metric.stage, metric.share, value)
+        return "tail-stream/1", {**inputs, **_tail_inputs(budget, measurement, metric, tail)}
+    parity = measurement.parity
+    if parity is not None and budget.metric == "accuracy_loss_points":
+        return parity.rule, {**inputs, **parity.inputs, "margin": budget.limit / 100, "alpha": ALPHA}
+    if parity is not None and budget.metric == "label_flips_percent":
+        return "agreement/1", {
+            **inputs, "flips": parity.flips, "frames": parity.frames, "allowed_share": budget.limit / 100,
+            "alpha": ALPHA,
+        }  # fmt: skip
+    return "limit/1", {**inputs, **_limit_inputs(budget, measurement, value)}
+
+
+def _tail_inputs(budget: Budget, measurement: Measurement, metric: Metric, tail: TailTest) -> dict[str, Any]:
+    times = np.concatenate([stage_times(run, metric.stage) for run in measurement.runs])
+    exceeded = times > budget.limit * 1e6
+    stride = tail.stride if tail.stride == 1 else stride_for(mean_burst(exceeded), tail.stride)
+    return {
+        "frames": len(exceeded), "missed": np.flatnonzero(exceeded).tolist(), "share": metric.share,
+        "alpha": tail.alpha, "stride": stride,
+    }  # fmt: skip
+
+
+def _limit_inputs(budget: Budget, measurement: Measurement, value: float) -> dict[str, Any]:
+    few = ""
     if budget.metric in LABELLED_FRAMES and measurement.score is not None:
         needed, has = LABELLED_FRAMES[budget.metric], measurement.score.frames
-        if has < needed:
-            return Outcome.INCONCLUSIVE, f"{value:.4g} {budget.unit}, but it needs {needed} labelled frames, has {has}"
-    return _judge_point(budget, measurement, value)
+        few = f"{value:.4g} {budget.unit}, but it needs {needed} labelled frames, has {has}" if has < needed else ""
+    inputs = {"value": value, "limit": budget.limit, "better": budget.better, "strict": budget.metric in STRICT}
+    return {**inputs, "unjudged": few} if few else inputs
 
 
-def _judge_point(budget: Budget, measurement: Measurement, value: float) -> Decision:
-    if budget.metric in STRICT:
-        inside = value < budget.limit
-    else:
-        inside = value <= budget.limit if budget.better == "less" else value >= budget.limit
+def _sentence(
+    budget: Budget, measurement: Measurement, value: float | None, rule: str, inputs: Mapping[str, Any], ruling: Ruling
+) -> str:
+    if inputs.get("invalid") or inputs.get("unjudged"):
+        return str(inputs.get("invalid") or inputs["unjudged"])
+    assert value is not None
+    said = SENTENCES[rule](budget, measurement, value, inputs, ruling)
+    if ruling.outcome is Outcome.FAIL:
+        return f"{said}; next: {_next_step(budget.metric, measurement)}"
+    return said + reservation(measurement, inputs, ruling)
+
+
+def reservation(measurement: Measurement, inputs: Mapping[str, Any], ruling: Ruling) -> str:
+    """Why numbers that look bad are no FAIL; empty where nothing stood in the way."""
+    if ruling.outcome is Outcome.INVALID and inputs.get("disturbed"):
+        share = 100 * (background_share(measurement.runs) or 0.0)
+        return (
+            f"; but other load took {share:.0f} % of the cores meanwhile, so nothing is proven: stop it and run again"
+        )
+    if ruling.outcome is Outcome.INCONCLUSIVE and inputs.get("unsteady"):
+        return "; but the run never became steady, so it is reported and not gated"
+    return ""
+
+
+def _say_limit(budget: Budget, measurement: Measurement, value: float, inputs: Any, ruling: Ruling) -> str:
+    inside = ruling.outcome is Outcome.PASS
     relation = "within" if inside else ("over" if budget.better == "less" else "under")
-    sentence = f"{value:.4g} {budget.unit} is {relation} {budget.limit:g} {budget.unit} ({budget.source})"
-    return (Outcome.PASS if inside else Outcome.FAIL), sentence
+    return f"{value:.4g} {budget.unit} is {relation} {budget.limit:g} {budget.unit} ({budget.source})"
 
 
-def _judge_percentile(budget: Budget, measurement: Measurement, stage: str, share: float, value: float) -> Decision:
-    times = [stage_times(run, stage) for run in measurement.runs]
-    misses = sum(int((one > budget.limit * 1e6).sum()) for one in times)
-    frames = sum(len(one) for one in times)
-    lower, upper = rate_bounds(misses, frames)
-    counted = f"{stage} P{100 * share:g} {value:.4g} ms, {misses} of {frames} frames over {budget.limit:g} ms"
-    sure = f"({100 * (1 - ALPHA):g} % sure if misses are independent)"
-    decision = judge_exceedances(misses, frames, share)
-    if decision == "pass":
-        return Outcome.PASS, f"{counted}: at most {100 * upper:.2g} % late {sure}"
-    if decision == "fail":
-        return Outcome.FAIL, f"{counted}: at least {100 * lower:.2g} % late {sure}"
-    return Outcome.INCONCLUSIVE, f"{counted}: needs {frames_to_pass(misses, share)} frames with no further miss to pass"
+def _say_tail(budget: Budget, measurement: Measurement, value: float, inputs: Any, ruling: Ruling) -> str:
+    metric, found = METRICS[budget.metric], ruling.found
+    share, misses, frames = metric.share or 0.0, len(inputs["missed"]), inputs["frames"]
+    lower, upper = rate_bounds(misses, frames, inputs["alpha"])
+    counted = f"{metric.stage} P{100 * share:g} {value:.4g} ms, {misses} of {frames} frames over {budget.limit:g} ms"
+    single = inputs["stride"] == 1
+    apart = "are independent" if single else f"come in bursts of mostly under {inputs['stride']} frames"
+    sure = f"({100 * (1 - inputs['alpha']):g} % sure if misses {apart})"
+    if found.decision == "pass":
+        return f"{counted}: at most {100 * (upper if single else 1 - share):.2g} % late {sure}"
+    if found.decision == "fail":
+        return f"{counted}: at least {100 * (lower if single else 1 - share):.2g} % late {sure}"
+    needed = f"{found.frames_needed} frames" if found.frames_needed else "more than a million frames"
+    return f"{counted}: needs about {needed} with no further miss to pass {sure}"
 
 
+def _say_loss(budget: Budget, measurement: Measurement, value: float, inputs: Any, ruling: Ruling) -> str:
+    found, parity = ruling.found, measurement.parity
+    assert parity is not None
+    low, high = 100 * found.low, 100 * found.high
+    what = f"loss {parity.loss_points:.3g} points [{low:.3g}, {high:.3g}] on {parity.frames} frames beside the parent"
+    relation = {
+        Outcome.PASS: f"within {budget.limit:g}", Outcome.FAIL: f"over {budget.limit:g}",
+    }.get(ruling.outcome, f"not shown to be within {budget.limit:g}: {_frames_wanted(found)}")  # fmt: skip
+    return f"{what}: {relation} ({budget.source}, {100 * (1 - ALPHA):g} % sure)"
+
+
+def _frames_wanted(found: Any) -> str:
+    needed = found.needed if hasattr(found, "needed") else found.frames_needed
+    return f"about {needed} labelled frames would do" if needed else "more labelled frames would decide"
+
+
+def _say_flips(budget: Budget, measurement: Measurement, value: float, inputs: Any, ruling: Ruling) -> str:
+    found = ruling.found
+    counted = f"{inputs['flips']} of {inputs['frames']} answers differ from the parent's, {value:.3g} %"
+    return f"{counted} [{100 * found.low:.3g}, {100 * found.high:.3g}]; allowed {budget.limit:g} % ({budget.source})"
+
+
+SENTENCES = {
+    "limit/1": _say_limit, "tail-stream/1": _say_tail, "tango/1": _say_loss, "clusters/1": _say_loss,
+    "resamples/1": _say_loss, "agreement/1": _say_flips,
+}  # fmt: skip
 # "Under" means under for these; everywhere else a value at its limit is within it.
 STRICT = ("accuracy_loss_points", "fps_fluctuation_percent")
-# One frame of a hundred is a whole point: fewer labelled frames than these say nothing about a limit.
+# One frame of a hundred is a whole point: fewer labelled frames than this say nothing about a limit.
 LABELLED_FRAMES = {"accuracy_min_percent": 500, "accuracy_loss_points": 2000}
 _MEMORY = "compare model and runtime memory, then the engine's arena and thread settings"
 NEXT_STEPS = {
@@ -214,6 +353,7 @@ NEXT_STEPS = {
     "first_inference_ms": "run one frame right after loading",
     "accuracy_min_percent": "compare the card's [input] (region, resize, colour, mean, std) with the training",
     "accuracy_loss_points": "calibrate on more frames, or keep the most sensitive layers in float",
+    "label_flips_percent": "see in which slices the answers changed, and calibrate on frames like these",
 }
 
 
@@ -233,6 +373,7 @@ def unmeasured(metric: str, measurement: Measurement) -> str:
         return {
             "memory_share_percent": "the profile does not say how much memory the device has (facts.memory_mib)",
             "accuracy_loss_points": "there is no parent variant to compare with",
+            "label_flips_percent": "no parent variant, or a task whose answers are not labels",
         }.get(metric, "no labels: accuracy was not measured")
     frames = min((len(run.frame_ns) for run in measurement.runs), default=0)
     needed = METRICS[metric].min_frames

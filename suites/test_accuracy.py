@@ -12,3 +12,8 @@ def test_task_is_solved(check):
 @pytest.mark.derived
 def test_loss_against_parent_is_within_budget(check):
     check("accuracy_loss_points")
+
+
+@pytest.mark.derived
+def test_answers_agree_with_the_parents(check):
+    check("label_flips_percent")

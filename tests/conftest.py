@@ -111,12 +111,18 @@ def measured() -> Callable[..., Run]:
 
 @pytest.fixture
 def make_session(tmp_path: Path, simulated: DeviceProfile) -> Callable[..., Session]:
-    """A session over the cards in `folders`, all of whose files lie under tmp_path; each call is a new session."""
+    """A session over the cards in `folders`, all of whose files lie under tmp_path; each call is a new session.
 
-    def make(*folders: Path, plan: Plan = QUICK, said: list[Any] | None = None, **profile: Any) -> Session:
+    setup: further fields of Setup; the rest are changes of the simulated device's profile.
+    """
+
+    def make(
+        *folders: Path, plan: Plan = QUICK, said: list[Any] | None = None, setup: dict[str, Any] | None = None,
+        **profile: Any,
+    ) -> Session:  # fmt: skip
         setup = Setup(
             profile=simulated.model_copy(update=profile), cards=tuple(map(read_card, folders)), plan=plan,
-            work=tmp_path / "work", cache=tmp_path / "cache",
+            work=tmp_path / "work", cache=tmp_path / "cache", **(setup or {}),
         )  # fmt: skip
         return Session(setup=setup, progress=lambda *words: said.append(words) if said is not None else None)
 

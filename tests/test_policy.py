@@ -6,7 +6,8 @@ import pytest
 
 from harness.case import Case
 from harness.policy import WORST_FIRST, letter, turns_red, worst
-from harness.verdict import Outcome, Verdict
+from harness.rules import Outcome
+from harness.verdict import Verdict
 
 
 def verdict(outcome: Outcome, gate: bool) -> Verdict:

@@ -342,7 +342,7 @@ def test_as_many_processes_run_as_the_plan_says_and_only_the_first_predicts(make
     measured = session.measurement(FP32)
     assert jobs(said) == ["fp32"] * 3
     assert [len(run.predictions) for run in measured.runs] == [20, 0, 0]
-    assert len({run.frame_ns.tobytes() for run in measured.runs}) == 1
+    assert len({run.frame_ns.tobytes() for run in measured.runs}) == 3  # each process has a noise of its own
 
 
 def test_the_deadline_of_the_device_is_above_the_plans(make_session, make_model):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.report.values import all_cases, counted, not_passed, plural, simulated_note, verdicts_of
+from harness.rules import Outcome
 from harness.session import Session
-from harness.verdict import Outcome, Verdict
+from harness.verdict import Verdict
 
 NEXT = {
     "FAIL": "the FAIL rows give value and limit; measure the last good build on the same device to see what changed",

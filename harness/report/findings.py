@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from harness.case import Case
 from harness.report.values import measured_cases, not_passed, plural, verdicts_of
+from harness.rules import Outcome
 from harness.session import Session
-from harness.verdict import Outcome, Verdict
+from harness.verdict import Verdict
 
 NAMED_CASES = 4
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from harness.metrics import METRICS
 from harness.report.budget_tables import advice_table, gate_table
+from harness.report.change_tables import change_table
 from harness.report.layout import Row, Table
 from harness.report.values import measured_cases, number, simulated, simulated_note, titled
 from harness.session import Session
@@ -48,7 +49,7 @@ PRETENDED_NOTE = "~: SIMULATED engine"
 
 def all_tables(session: Session) -> list[Table]:
     """Every table of the report in reading order; those without rows are left out."""
-    makers = (latency_table, steadiness_table, memory_table, comparison_table, gate_table, advice_table)
+    makers = (latency_table, steadiness_table, memory_table, comparison_table, change_table, gate_table, advice_table)
     return [table for maker in makers if (table := maker(session)).rows]
 
 

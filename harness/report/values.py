@@ -6,8 +6,9 @@ import math
 
 from harness.case import Case
 from harness.policy import WORST_FIRST
+from harness.rules import Outcome
 from harness.session import Session
-from harness.verdict import Measurement, Outcome, Verdict
+from harness.verdict import Measurement, Verdict
 
 MISSING = "-"
 

@@ -4,8 +4,9 @@ For the harness's own tests and for trying a suite without any engine. It runs o
 own, so that the same job gives the same nanoseconds on every machine, unless `real_time` is set.
 Keys of the file, all optional: `shape` of the image input; `answer` ("brightness": class 1 where
 the mean pixel is above 0.5; "constant"; "nan"); `error_share` of wrong answers; `load_ms`,
-`infer_ms`, `sigma` (log-normal), `tail_share` and `tail_ms` (rare slow frames), `drift_per_frame`;
-`model_bytes` and `runtime_bytes`; `fault` ("refuse", "crash", "hang", "out_of_memory",
+`infer_ms`, `sigma` (log-normal), `process_sigma` (the same between processes), `tail_share` and
+`tail_ms` (rare slow frames), `drift_per_frame`; `background_share` of the cores that others seem to
+use; `model_bytes` and `runtime_bytes`; `fault` ("refuse", "crash", "hang", "out_of_memory",
 "fail_at_run", "flood", "vanish") at frame `fault_at`.
 """
 
@@ -25,7 +26,8 @@ from harness.errors import EngineError
 CLOCK_READ_NS = 40
 DEFAULTS: Dict[str, Any] = {
     "shape": [1, 1, 20, 32], "answer": "brightness", "error_share": 0.0,
-    "load_ms": 20.0, "infer_ms": 5.0, "sigma": 0.01, "tail_share": 0.0, "tail_ms": 0.0, "drift_per_frame": 0.0,
+    "load_ms": 20.0, "infer_ms": 5.0, "sigma": 0.01, "process_sigma": 0.0, "tail_share": 0.0, "tail_ms": 0.0,
+    "drift_per_frame": 0.0, "background_share": 0.0,
     "model_bytes": 2_000_000, "runtime_bytes": 30_000_000, "fault": "", "fault_at": 0,
 }  # fmt: skip
 
@@ -82,6 +84,21 @@ class SimulatedMemory:
         return True
 
 
+class SimulatedLoad:
+    """A load sensor: others seem to use `share` of the time that passes."""
+
+    def __init__(self, clock: Any) -> None:
+        self.share = 0.0
+        self._clock = clock
+
+    def read(self) -> int:
+        return int(self._clock())
+
+    def since(self, before: int) -> Tuple[int, int]:
+        passed_ns = self.read() - before
+        return round(self.share * passed_ns), passed_ns
+
+
 class Simulated:
     """speed: every duration is divided by it. seed: of the noise. real_time: sleep instead of pretending."""
 
@@ -90,14 +107,23 @@ class Simulated:
     def __init__(self, model_path: str, speed: float = 1.0, seed: int = 0, real_time: bool = False) -> None:
         self._model_path = model_path
         self._speed = speed
-        self._random = np.random.default_rng(seed)
+        self._seed = seed
         self._frame = 0
         self.clock: Any = RealClock() if real_time else VirtualClock()
         self.memory = SimulatedMemory()
+        self.load = SimulatedLoad(self.clock)
+
+    def begin_run(self, number: int) -> None:
+        """The noise of each process of a session is another one, and the same every time."""
+        self._seed += number
 
     def prepare(self) -> None:
         """Nothing to import; the pretended engine takes its memory here."""
         self._model = {**DEFAULTS, **_read(self._model_path)}
+        self._random = np.random.default_rng(self._seed)
+        luck = np.random.default_rng([self._seed, 1]).standard_normal()
+        self._luck = float(np.exp(self._model["process_sigma"] * luck))
+        self.load.share = float(self._model["background_share"])
         self.memory.grow(int(self._model["runtime_bytes"]))
 
     def __enter__(self) -> Simulated:
@@ -133,7 +159,7 @@ class Simulated:
         if self._random.random() < model["tail_share"]:
             return float(model["tail_ms"])
         drift = 1.0 + model["drift_per_frame"] * self._frame
-        return float(model["infer_ms"] * drift * np.exp(model["sigma"] * self._random.standard_normal()))
+        return float(model["infer_ms"] * self._luck * drift * np.exp(model["sigma"] * self._random.standard_normal()))
 
     def _answer(self, brightness: float) -> Array:
         if self._model["answer"] == "nan":

@@ -13,9 +13,10 @@ from harness.model import Input, ModelCard, Variant
 from harness.plans import PLANS
 from harness.prepare import Setup
 from harness.profile import DeviceProfile
+from harness.rules import Outcome
 from harness.session import Session
 from harness.tasks import Score
-from harness.verdict import Measurement, Outcome, Verdict
+from harness.verdict import Measurement, Verdict
 
 MARKS = {
     "import_ns": 50e6, "load_ns": 120e6, "first_inference_ns": 9e6, "file_bytes": 400_000.0,

@@ -73,7 +73,7 @@ def test_the_whole_session_is_there_and_is_strict_json():
     assert int8["derived"]["accuracy_loss_points"]["value"] == pytest.approx(1.5)
     assert int8["verdicts"] == [
         {"metric": "frame_p99_ms", "value": 60.0, "unit": "ms", "limit": 50.0, "gate": True, "outcome": "FAIL",
-         "sentence": "so it is", "margin_percent": -20.0}
+         "sentence": "so it is", "margin_percent": -20.0, "rule": "given/1", "inputs": {}}
     ]  # fmt: skip
 
 

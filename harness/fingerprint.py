@@ -1,0 +1,88 @@
+"""Identity: what must be equal for two sessions to be compared. Provenance: what may differ, and takes the blame.
+
+Volatile readings (clock rates at the moment, times) are in the raw results and never compared; what must
+stay within a band is in harness/context.py.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harness import __version__
+from harness.case import Job, Run
+from harness.profile import DeviceProfile
+
+# Raised whenever the way of measuring changes in a manner that moves numbers.
+PROTOCOL = 2
+MACHINE_FACTS = ("machine", "cpu", "board", "cores", "os", "unit")
+TOOL_FACTS = ("python", "numpy", "resizer")
+ENGINE_FACTS = ("engine", "version", "precision", "threads", "providers", "session_config")
+PLAN_FIELDS = ("name", "frames", "runs", "warmup_window", "warmup_cap_frames", "distinct_frames", "minimum_s")
+
+
+def identity_of(job: Job, profile: DeviceProfile, run: Run) -> dict[str, Any]:
+    """Flat scalars that must be equal for two sessions to be compared.
+
+    The model's own hash is not among them: a new build of the model is what a comparison is about. What a
+    simulated device runs on is not either: its clock is its own.
+    """
+    found: dict[str, Any] = {
+        "device": profile.name,
+        "soc": profile.soc,
+        "transport": profile.transport,
+        "engine_options": _digest(job.options),
+        "cpu_cores": _words(profile.cpu_cores) if profile.cpu_cores else "any",
+        "input": _digest(vars(job.input)),
+        "task": _digest([job.task.name, dict(job.task.options)]),
+        "frames": Path(job.frames_path).name,
+        "protocol": PROTOCOL,
+    }
+    own = ENGINE_FACTS if profile.simulated else (*MACHINE_FACTS, *TOOL_FACTS, *ENGINE_FACTS)
+    found |= {name: _words(run.facts[name]) for name in own if name in run.facts}
+    found |= {f"plan_{name}": getattr(job.plan, name) for name in PLAN_FIELDS}
+    return found
+
+
+def provenance_of(job: Job, root: Path | None) -> dict[str, str]:
+    """What a regression may be blamed on: the model's build, the harness, the commit of the repository."""
+    return {"model_sha256": job.model_sha256, "harness": __version__, "commit": commit_of(root)}
+
+
+def commit_of(folder: Path | None) -> str:
+    """The commit that is checked out in `folder`, with + where files differ from it; empty outside a repository."""
+    if folder is None:
+        return ""
+    head = _git(folder, "rev-parse", "--short=12", "HEAD")
+    changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    return f"{head}+" if head and changed else head
+
+
+def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """Sentences about what is not equal in two identities."""
+    names = sorted({*one, *other})
+    return [f"{name}: {one.get(name, '-')} and now {other.get(name, '-')}" for name in names
+            if one.get(name) != other.get(name)]  # fmt: skip
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:12]
+
+
+def _words(value: Any) -> Any:
+    """A flat scalar of anything."""
+    if isinstance(value, (list, tuple)):
+        return " ".join(map(str, value))
+    return json.dumps(value, sort_keys=True) if isinstance(value, Mapping) else value

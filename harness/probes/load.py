@@ -1,0 +1,56 @@
+"""What else runs on this process's cores (man 5 proc: /proc/stat): load that the measurement did not make."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional, Set, Tuple
+
+STAT = Path("/proc/stat")
+IDLE_COLUMNS = (3, 4)  # idle and iowait
+COUNTED_COLUMNS = 8  # up to steal; guest time is already in user
+
+
+@dataclass(frozen=True)
+class Load:
+    """busy_ns: of all cores that this process may use, stolen time too. own_ns: of this process, all threads."""
+
+    at_ns: int
+    busy_ns: int
+    own_ns: int
+    cores: int
+
+
+def read() -> Optional[Load]:
+    """The load until now; None where the system does not tell."""
+    cores = _allowed_cores()
+    busy = _busy_ticks(cores)
+    if busy is None:
+        return None
+    tick_ns = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+    return Load(time.monotonic_ns(), busy * tick_ns, time.process_time_ns(), len(cores))
+
+
+def since(before: Optional[Load]) -> Optional[Tuple[int, int]]:
+    """CPU time since `before` that others used, and that the cores had to give; the kernel counts in ticks."""
+    after = read()
+    if before is None or after is None:
+        return None
+    foreign_ns = after.busy_ns - before.busy_ns - (after.own_ns - before.own_ns)
+    return max(foreign_ns, 0), (after.at_ns - before.at_ns) * after.cores
+
+
+def _allowed_cores() -> Set[int]:
+    return set(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else set()
+
+
+def _busy_ticks(cores: Set[int]) -> Optional[int]:
+    try:
+        lines = STAT.read_text().splitlines()
+    except OSError:
+        return None
+    rows = [line.split() for line in lines if line.startswith("cpu") and line[3:4].isdigit()]
+    mine = [list(map(int, row[1 : COUNTED_COLUMNS + 1])) for row in rows if int(row[0][3:]) in cores]
+    return sum(sum(row) - sum(row[index] for index in IDLE_COLUMNS) for row in mine) if mine else None

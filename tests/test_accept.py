@@ -1,0 +1,210 @@
+"""From `harness accept` to the verdict on the next build, and all the ways in which a baseline is refused."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from harness import accept
+from harness.accept import Acceptance, check_acceptance
+from harness.baseline import BaselineError, baseline_path, read_baseline
+from harness.case import Case
+from harness.errors import ConfigError, HarnessError
+from harness.history import open_history
+from harness.lookback import ROLLING_SESSIONS
+from harness.remember import remember
+from harness.rules import Outcome, decide
+
+INT8 = Case("simulated", "eyes", "int8", "simulated")
+WANTED = Acceptance(reason="a first one", by="me", sessions=5)
+NOISE = {"process_sigma": 0.004}
+
+
+@pytest.fixture
+def shop(make_model, make_session, tmp_path):
+    """Sessions over one int8 model with its baselines and history in tmp_path; `sim` goes into its file."""
+
+    def make(history: bool = True, device: dict | None = None, **sim):
+        folder = make_model(**{**NOISE, **sim})
+        card = folder / "model.toml"
+        card.write_text(re.sub(r"(?s)\[variants.fp32\].*?\n\n", "", card.read_text()).replace('parent = "fp32"\n', ""))
+        setup = {"baselines": tmp_path / "baselines", "history": str(tmp_path / "h.sqlite") if history else ""}
+        return make_session(folder, setup=setup, **(device or {}))
+
+    return make
+
+
+@pytest.fixture
+def file(tmp_path) -> Path:
+    return baseline_path(tmp_path / "baselines", INT8)
+
+
+def check(session) -> dict:
+    found = session.check(INT8, "baseline")
+    remember(session, "pytest")
+    return {(one.metric, one.change.against if one.change else ""): one for one in found}
+
+
+def accepted(session, wanted: Acceptance = WANTED):
+    (one,) = accept.accept(session, wanted, "harness accept")
+    return one
+
+
+def test_the_accepted_build_passes_and_a_slower_one_fails(shop, file):
+    done = accepted(shop())
+    assert done.path == file
+    assert "| frame_p25_ms | - | 3.4" in done.table
+    assert {one.outcome for one in check(shop()).values()} == {Outcome.PASS}
+    slower = check(shop(infer_ms=3.9))[("frame_p25_ms", "accepted baseline")]
+    assert slower.outcome is Outcome.FAIL
+    assert slower.red
+    assert slower.change.percent == pytest.approx(11, abs=2)
+
+
+def test_every_verdict_on_a_baseline_is_kept_and_can_be_replayed(shop, tmp_path):
+    accepted(shop())
+    check(shop(infer_ms=3.9))
+    with open_history(tmp_path / "h.sqlite") as history:
+        *_, last = history.sessions(INT8)
+    assert last.verdicts
+    for one in last.verdicts:
+        assert decide(one.rule, one.inputs).outcome.value == one.outcome
+
+
+def test_measuring_never_writes_a_baseline(shop, file):
+    found = check(shop())
+    assert not file.exists()
+    ((_, verdict),) = found.items()
+    assert verdict.outcome is Outcome.NO_BASELINE
+    assert "harness accept --device=simulated" in verdict.sentence
+
+
+def test_a_build_that_uses_more_memory_fails(shop):
+    accepted(shop())
+    found = check(shop(model_bytes=30_000_000))
+    assert found[("peak_memory_mb", "accepted baseline")].outcome is Outcome.FAIL
+
+
+def test_an_open_question_takes_more_sessions(shop):
+    accepted(shop(process_sigma=0.02))
+    session = shop(process_sigma=0.02, infer_ms=3.6)
+    check(session)
+    assert len(session.measurements[INT8].sessions) in (2, 3, 5, 8)
+
+
+def test_a_large_improvement_is_said_until_it_is_accepted(shop):
+    accepted(shop())
+    session = shop(infer_ms=2.0)
+    assert {one.outcome for one in check(session).values()} == {Outcome.PASS}
+    assert any("improved by" in note and "harness accept" in note for note in session.notes)
+    accepted(shop(infer_ms=2.0))
+    session = shop(infer_ms=2.0)
+    check(session)
+    assert not any("improved" in note for note in session.notes)
+
+
+def test_other_settings_of_the_engine_are_not_comparable(shop):
+    accepted(shop())
+    found = check(shop(device={"runtimes": {"simulated": {"seed": 2}}}))
+    ((_, verdict),) = found.items()
+    assert verdict.outcome is Outcome.NOT_COMPARABLE
+    assert "engine_options: " in verdict.sentence
+
+
+@pytest.mark.parametrize(
+    ("spoil", "line", "said"),
+    [
+        (lambda text: text.replace("a first one", "another one"), 6, "edited by hand"),
+        (lambda text: text[: len(text) // 2], None, "not JSON"),
+        (lambda text: text.replace('"schema_version": 1', '"schema_version": 99'), None, "update the harness"),
+        (lambda text: re.sub(r'("frame_p25_ns": \[)\d', r"\g<1>1", text, count=1), None, "edited by hand"),
+    ],
+)
+def test_a_baseline_that_cannot_be_trusted_is_an_error_with_its_line_never_a_pass(shop, file, spoil, line, said):
+    accepted(shop())
+    file.write_text(spoil(file.read_text()))
+    with pytest.raises(BaselineError, match=said) as caught:
+        shop().check(INT8, "baseline")
+    assert re.search(rf"int8.simulated.json, line {line or '[0-9]+'}", caught.value.sentence)
+
+
+def test_a_step_back_from_a_better_build_fails_by_the_rolling_baseline(shop):
+    accepted(shop())
+    for _ in range(ROLLING_SESSIONS // 2):
+        check(shop(infer_ms=3.25))
+    found = check(shop(infer_ms=3.55))
+    against = {name for metric, name in found if metric == "frame_p25_ms"}
+    assert against == {"accepted baseline", f"last {ROLLING_SESSIONS} sessions"}
+    assert found[("frame_p25_ms", f"last {ROLLING_SESSIONS} sessions")].outcome is Outcome.FAIL
+    assert found[("frame_p25_ms", "accepted baseline")].outcome is Outcome.PASS
+
+
+def test_sessions_that_failed_do_not_become_the_rolling_baseline(shop):
+    accepted(shop())
+    for _ in range(6):
+        check(shop(infer_ms=3.9))
+    assert {name for _, name in check(shop(infer_ms=3.9))} == {"accepted baseline"}
+
+
+@pytest.mark.parametrize(
+    ("sim", "said"),
+    [
+        ({"background_share": 0.4}, "other load took more than 5 % of the cores in "),
+        ({"answer": "constant"}, "are the same for every frame"),
+        ({"fault": "crash"}, "SIGABRT"),
+    ],
+)
+def test_what_must_not_become_a_baseline_is_refused(shop, file, sim, said):
+    done = accepted(shop(**sim))
+    assert said in done.refusal
+    assert not file.exists()
+    assert done.refusal in accept.summary([done])
+
+
+def test_going_back_brings_the_baseline_before_and_again_the_later_one(shop, file):
+    accepted(shop())
+    accepted(shop(infer_ms=4.0), Acceptance(reason="slower on purpose", by="me", sessions=5))
+    later = file.read_bytes()
+    (done,) = accept.revert(shop())
+    assert read_baseline(file).reason == "a first one"
+    assert "| frame_p25_ms | 3.9" in done.table
+    accept.revert(shop())
+    assert file.read_bytes() == later
+
+
+def test_going_back_without_a_baseline_before_is_an_error(shop):
+    with pytest.raises(HarnessError, match="no accepted baseline to go back from"):
+        accept.revert(shop())
+    accepted(shop())
+    (done,) = accept.revert(shop())
+    assert "no previous baseline" in done.refusal
+
+
+def test_sessions_of_a_third_unit_make_a_pool(shop, file):
+    accepted(shop())
+    first = len(read_baseline(file).sessions)
+    accepted(shop(), Acceptance(reason="one more unit", by="me", sessions=5, add=True))
+    assert len(read_baseline(file).sessions) == 2 * first
+
+
+@pytest.mark.parametrize(
+    ("wanted", "environment", "said"),
+    [
+        (WANTED, {"CI": "true"}, "never accepted by CI"),
+        (Acceptance(reason=" ", by="me"), {}, "needs a reason"),
+        (Acceptance(reason="x", by="me", sessions=4), {}, "at least 5"),
+    ],
+)
+def test_accepting_needs_a_person_a_reason_and_five_sessions(wanted, environment, said):
+    with pytest.raises(ConfigError, match=said):
+        check_acceptance(wanted, environment)
+
+
+def test_the_file_says_who_accepted_what_and_holds_one_line_per_session(shop, file):
+    accepted(shop())
+    lines = file.read_text().splitlines()
+    assert sum(line.startswith('  {"at"') for line in lines) == 5
+    assert json.loads(file.read_text())["accepted"]["reason"] == "a first one"

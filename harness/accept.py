@@ -23,6 +23,7 @@ from harness.comparison import FEWEST_SESSIONS, session_log, split_check
 from harness.context import context_of, disturbed
 from harness.errors import ConfigError, HarnessError
 from harness.fingerprint import commit_of, differences
+from harness.history import open_history
 from harness.remember import remember, values_of
 from harness.rules import Outcome
 from harness.session import Session
@@ -71,12 +72,16 @@ def accept(session: Session, wanted: Acceptance, command: str) -> list[Accepted]
     All sessions go into the history, accepted or not. Raises what the history raises; what cannot be
     measured or written is the refusal of its case.
     """
-    for _ in range(wanted.sessions):
-        _one_round(session)
-    for _ in range(max(int(wanted.sessions * MOST_DISTURBED), 1)):
-        _one_round(session, at_least=wanted.sessions)
-    remember(session, command, purpose="accept")
-    return [_accepted(session, case, wanted) for case in session.cases]
+    if session.setup.history:
+        open_history(session.setup.history)  # what is wrong with it is known before an hour of measuring
+    try:
+        for _ in range(wanted.sessions):
+            _one_round(session)
+        for _ in range(max(int(wanted.sessions * MOST_DISTURBED), 1)):
+            _one_round(session, at_least=wanted.sessions)
+        return [_accepted(session, case, wanted) for case in session.cases]
+    finally:
+        remember(session, command, purpose="accept")
 
 
 def revert(session: Session) -> list[Accepted]:
@@ -109,7 +114,7 @@ def _accepted(session: Session, case: Case, wanted: Acceptance) -> Accepted:
     assert session.setup.baselines is not None
     path = baseline_path(session.setup.baselines, case)
     try:
-        old = _readable(path)
+        old = read_baseline(path) if wanted.add else _readable(path)
         new = _baseline(session, case, wanted, old)
         write_baseline(path, new)
     except HarnessError as error:

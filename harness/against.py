@@ -25,12 +25,16 @@ CARD = "model.toml"
 
 @dataclass
 class Reference:
-    """The other build of every case. text: what was asked for. folder: where revisions and results are laid out."""
+    """The other build of every case. text: what was asked for. folder: where revisions and results are laid out.
+
+    rounds: what was measured of each case, for the history.
+    """
 
     setup: Setup
     text: str
     folder: Path
     progress: Progress
+    rounds: dict[Case, list[PairedRun]] = field(default_factory=dict)
     _revisions: dict[Path, Path] = field(default_factory=dict)
 
     def verdicts(self, case: Case, candidate: Job) -> list[Verdict]:
@@ -39,7 +43,7 @@ class Reference:
         Nothing where a single file is no build of this case; NO_BASELINE where a folder or revision lacks it.
         """
         reference = self._job(case, candidate)
-        if reference is None and Path(self.text).is_file():
+        if reference is None and _is_file(Path(self.text)):
             return []
         if reference is None:
             sentence = f"{self.text} has no {case.model}/{case.variant} for {case.runtime}"
@@ -47,7 +51,7 @@ class Reference:
         return self._until_decided(case, reference, candidate)
 
     def _until_decided(self, case: Case, reference: Job, candidate: Job) -> list[Verdict]:
-        runs: list[PairedRun] = []
+        runs = self.rounds[case] = []
         found: list[Verdict] = []
         for rounds in ROUNDS:
             job = PairedJob(reference=reference, candidate=candidate, rounds=rounds, seed=len(runs))
@@ -81,9 +85,9 @@ class Reference:
 
     def _card(self, case: Case, own: ModelCard) -> ModelCard | None:
         path = Path(self.text)
-        if path.is_file():
+        if _is_file(path):
             return _with_file(own, case.variant, path.absolute())
-        root = path.absolute() if path.is_dir() else self._revision(own.folder.parent)
+        root = path.absolute() if _is_folder(path) else self._revision(own.folder.parent)
         folder = root if (root / CARD).is_file() else root / case.model
         return read_card(folder) if (folder / CARD).is_file() else None
 
@@ -98,16 +102,30 @@ class Reference:
 def check_reference(text: str, cards: Sequence[ModelCard]) -> None:
     """ConfigError before anything is measured, where `text` cannot name another build of these models."""
     path = Path(text)
-    if path.is_file():
+    if _is_file(path):
         if len(cards) != 1:
             raise ConfigError(
                 f"{text} is one file and {len(cards)} models are asked for", where="--against",
                 remedy="name the model with --models, or give a folder with model cards",
             )  # fmt: skip
         _variant_for(cards[0], path)
-    elif not path.is_dir():
+    elif not _is_folder(path):
         for card in cards:
             _commit(text, card.folder.parent)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long, or a folder that nobody may enter
+        return False
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def _with_file(card: ModelCard, variant: str, path: Path) -> ModelCard | None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from harness.session import Session
 
 CONFIG_STATUS = 4
+INTERRUPTED_STATUS = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,6 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except HarnessError as error:
         sys.stderr.write(f"harness: {error.sentence}\n")
         return CONFIG_STATUS
+    except KeyboardInterrupt:
+        sys.stderr.write("harness: interrupted; what was measured whole is in the history\n")
+        return INTERRUPTED_STATUS
     text, status = (answer, 0) if isinstance(answer, str) else answer
     sys.stdout.write(text + "\n")
     return status
@@ -79,9 +83,7 @@ def _add_accept(commands: Any) -> None:
 def _accept(parsed: argparse.Namespace) -> tuple[str, int]:
     from harness import accept
 
-    wanted = accept.Acceptance(
-        reason=parsed.reason, by=parsed.by or getpass.getuser(), sessions=parsed.sessions, add=parsed.add
-    )
+    wanted = accept.Acceptance(reason=parsed.reason, by=parsed.by or _user(), sessions=parsed.sessions, add=parsed.add)
     if not parsed.revert:
         accept.check_acceptance(wanted, os.environ)
     session = _session(parsed)
@@ -90,6 +92,13 @@ def _accept(parsed: argparse.Namespace) -> tuple[str, int]:
     else:
         done = accept.accept(session, wanted, "harness " + shlex.join(sys.argv[1:]))
     return accept.summary(done), int(any(one.refusal for one in done))
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return str(os.getuid())
 
 
 def _session(parsed: argparse.Namespace) -> Session:

@@ -68,13 +68,15 @@ def _questions(
     good = usable(measurement.sessions, earlier)
     for metric, tolerance_percent in sorted(tolerances.items()):
         before = list(earlier.logs.get(metric, ()))
-        now = [session_log(one, metric) for one in good or measurement.sessions]
+        judged = good if METRICS[metric].speed else measurement.sessions
+        now = [session_log(one, metric) for one in judged or measurement.sessions]
         if len(before) < FEWEST_SESSIONS or not now or None in now:
             continue
         # Sessions that were disturbed are left out, or make the verdict invalid: they need no second word.
         surroundings = {**conditions(METRICS[metric], measurement), "disturbed": False}
         yield metric, {
-            **surroundings, "invalid": surroundings["invalid"] or ("" if good else _why_unusable(measurement, earlier)),
+            **surroundings,
+            "invalid": surroundings["invalid"] or ("" if judged else _why_unusable(measurement, earlier)),
             "baseline": before, "candidate": now, "margin": tolerance_percent / 100, **TEST,
         }  # fmt: skip
 
@@ -108,7 +110,8 @@ def _change(metric: str, earlier: Earlier, inputs: Mapping[str, Any], ruling: Ru
         return None
     return Change(
         against=earlier.name, before=_shown(metric, mean(inputs["baseline"])), percent=percent(found.change),
-        low_percent=percent(found.low), high_percent=percent(found.high), tolerance_percent=100 * inputs["margin"],
+        low_percent=bound_percent(found.low), high_percent=bound_percent(found.high),
+        tolerance_percent=100 * inputs["margin"],
         detectable_percent=100 * found.minimum_detectable, count=len(inputs["candidate"]), improved=found.improved,
     )  # fmt: skip
 
@@ -150,6 +153,11 @@ def split_check(logs: Sequence[float], margin: float) -> Literal["same", "noisy"
 def percent(log_ratio: float) -> float:
     """A difference of logs in per cent."""
     return 100 * math.expm1(log_ratio)
+
+
+def bound_percent(log_ratio: float) -> float | None:
+    """The same of a bound; None where it is infinite."""
+    return percent(log_ratio) if math.isfinite(log_ratio) else None
 
 
 def improved(verdict: Verdict) -> bool:

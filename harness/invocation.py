@@ -142,10 +142,14 @@ def _names(models: str) -> list[str]:
 
 
 def _history(text: str, root: Path) -> str:
-    """Where sessions are kept; empty where nobody wants them kept."""
+    """Where sessions are kept; empty where nobody wants them kept. ConfigError for what cannot be a place."""
+    from harness.history.location import parse_location
+
     if text == "none":
         return ""
-    return text or str(root / DEFAULT_LOCATION)
+    location = text or str(root / DEFAULT_LOCATION)
+    parse_location(location)
+    return location
 
 
 def _command(config: pytest.Config) -> str:

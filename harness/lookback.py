@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from harness.baseline import Baseline, baseline_path, read_baseline, session_logs
-from harness.case import Case
+from harness.case import Array, Case
 from harness.comparison import FEWEST_SESSIONS, Earlier, improved, judge_change, usable
+from harness.errors import HarnessError
 from harness.fingerprint import differences
 from harness.history import open_history
 from harness.record import SessionRecord
 from harness.rules import Outcome
+from harness.stats.sequential import mean_burst, stride_for
 from harness.stats.sessions import LOOKS
-from harness.verdict import Measurement, Verdict, given
+from harness.verdict import Measurement, TailTest, Verdict, given
 
 ROLLING_SESSIONS = 12
 POOLED_UNITS = 3
@@ -54,14 +58,42 @@ class Lookback:
         return found
 
     def _rolling(self, case: Case, identity: Mapping[str, Any], baseline: Baseline) -> list[Earlier]:
-        """The last sessions since the baseline was accepted, where there are enough that are not its own."""
+        """One session of each of the last runs since the baseline was accepted, where there are enough."""
+        last = one_of_each_run(self._recent(case, identity))
+        since = [one for one in last if one.purpose == "check" and one.at >= baseline.accepted_at]
+        enough = len(since) >= FEWEST_SESSIONS
+        return [_rolled(since[-ROLLING_SESSIONS:], baseline, self.tolerances)] if enough else []
+
+    def _recent(self, case: Case, identity: Mapping[str, Any]) -> list[SessionRecord]:
         if not self.history:
             return []
-        with open_history(self.history) as history:
-            last = history.recent(case, identity, ROLLING_SESSIONS)
-        since = [one for one in last if one.at >= baseline.accepted_at]
-        own = sum(one.purpose == "check" for one in since)
-        return [_rolled(since, baseline, self.tolerances)] if own >= FEWEST_SESSIONS else []
+        try:
+            with open_history(self.history) as history:
+                return history.recent(case, identity, ROLLING_SESSIONS * LOOKS[-1])
+        except HarnessError:
+            return []  # the accepted baseline decides alone; keeping this session will say what is wrong
+
+    def tail_test(self, case: Case, metric: str, identity: Mapping[str, Any], tail: TailTest) -> TailTest:
+        """`tail`, with a longer stride where earlier misses of this case came in longer bursts."""
+        if tail.stride == 1:
+            return tail
+        streams = [
+            _missed(one.inputs) for record in one_of_each_run(self._recent(case, identity)) for one in record.verdicts
+            if one.metric == metric and one.rule == "tail-stream/1" and one.inputs.get("missed")
+        ]  # fmt: skip
+        longest = max(map(mean_burst, streams), default=0.0)
+        return replace(tail, stride=stride_for(longest, tail.stride))
+
+
+def one_of_each_run(records: Sequence[SessionRecord]) -> list[SessionRecord]:
+    """The last session of each run: those of one run follow each other within minutes and are alike."""
+    return list({str(one.provenance.get("run", one.id)): one for one in records}.values())
+
+
+def _missed(inputs: Mapping[str, Any]) -> Array:
+    exceeded = np.zeros(inputs["frames"], np.int8)
+    exceeded[inputs["missed"]] = 1
+    return exceeded
 
 
 def _seems_better(verdict: Verdict) -> bool:
@@ -113,9 +145,9 @@ def _pinned(baseline: Baseline, tolerances: Mapping[str, float]) -> Earlier:
 
 
 def _rolled(records: Sequence[SessionRecord], baseline: Baseline, tolerances: Mapping[str, float]) -> Earlier:
-    known = [metric for metric in tolerances if all(metric in one.values for one in records)]
+    known = [metric for metric in tolerances if all(min(one.values.get(metric, (0.0,))) > 0 for one in records)]
     return Earlier(
-        name=f"last {len(records)} sessions",
+        name=f"last {len(records)} runs",
         logs={metric: session_logs(records, metric) for metric in known},
         known_work_ns=_known_work([one.context for one in records]),
         advice=frozenset(baseline.advice),

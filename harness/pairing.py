@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from harness.case import Array, Case
-from harness.comparison import percent
+from harness.comparison import bound_percent, percent
 from harness.metrics import MS
 from harness.paired import ARMS, PairedRun
 from harness.rules import Outcome, Ruling, decide
@@ -19,6 +19,7 @@ from harness.verdict import Change, Verdict
 
 ROUNDS = (12, 8, 10, 15, 15)
 ALPHA_RUN, ALPHA_PASS = 0.01, 0.05
+DONT_CARE = 0.005
 RULE = "paired-ranks/1"
 REFERENCE, NULL, CANDIDATE = range(len(ARMS))
 
@@ -79,7 +80,7 @@ def _inputs(question: Question, runs: Sequence[PairedRun]) -> dict[str, Any]:
     return {
         "differences": (logs[:, CANDIDATE] - logs[:, REFERENCE]).tolist(),
         "null_differences": (logs[:, NULL] - logs[:, REFERENCE]).tolist(),
-        "margin": question.tolerance, "dont_care": 0.0, "alpha_fail": ALPHA_RUN, "alpha_pass": ALPHA_PASS,
+        "margin": question.tolerance, "dont_care": DONT_CARE, "alpha_fail": ALPHA_RUN, "alpha_pass": ALPHA_PASS,
         "looks": len(ROUNDS),
     }  # fmt: skip
 
@@ -98,8 +99,8 @@ def _verdict(
     times = np.concatenate([(run.cpu_ns if question.cpu else run.frame_ns) for run in runs])
     before, value = (float(np.quantile(times[:, arm], question.share)) / MS for arm in (REFERENCE, CANDIDATE))
     change = Change(
-        against=reference, before=before, percent=percent(found.change), low_percent=percent(found.low),
-        high_percent=percent(found.high), tolerance_percent=100 * question.tolerance,
+        against=reference, before=before, percent=percent(found.change), low_percent=bound_percent(found.low),
+        high_percent=bound_percent(found.high), tolerance_percent=100 * question.tolerance,
         detectable_percent=_detectable(found), count=len(times),
     )  # fmt: skip
     return Verdict(

@@ -16,10 +16,12 @@ from harness.dispatch import run_job
 from harness.errors import HarnessError
 from harness.fingerprint import identity_of, provenance_of
 from harness.model import ModelCard
+from harness.paired import PairedRun
 from harness.parity import compare_with_parent
 from harness.prepare import Preparation, Progress, Setup, cases_of, check_card
+from harness.rules import Outcome
 from harness.tasks import Score, open_task
-from harness.verdict import Measurement, Verdict, judge, judge_liveness, wants_frames
+from harness.verdict import Measurement, Verdict, given, judge, judge_liveness, wants_frames
 
 ALIVE = "outputs_alive"
 MOST_FRAMES = 20_000
@@ -32,6 +34,7 @@ class Session:
     """Measures on demand and remembers: a case, or the reason why it has none, is found out once.
 
     asked: the cases that somebody will ask for, where that is known; interrupted: nobody can any more.
+    errors: why a case was not measured. unanswered: why a question about a measured one has no answer.
     """
 
     setup: Setup
@@ -41,6 +44,7 @@ class Session:
     interrupted: bool = False
     measurements: dict[Case, Measurement] = field(default_factory=dict)
     errors: dict[Case, HarnessError] = field(default_factory=dict)
+    unanswered: dict[tuple[Case, str], HarnessError] = field(default_factory=dict)
     verdicts: list[Verdict] = field(default_factory=list)
     cases: dict[Case, ModelCard] = field(init=False)
     _scores: dict[Case, Score] = field(default_factory=dict)
@@ -55,12 +59,20 @@ class Session:
             check_card(card)
         for case in self.cases:
             self.budgets(case)
-        self._tolerances = tolerances_of(self.setup.profile)
+        self._lookback = lookback.Lookback(
+            folder=self.setup.baselines or Path(), history=self.setup.history,
+            tolerances=tolerances_of(self.setup.profile),
+        )  # fmt: skip
         self._reference = against.Reference(
             setup=self.setup, text=self.setup.against, folder=self.setup.work, progress=self.progress
         )
         if self.setup.against:
             against.check_reference(self.setup.against, self.setup.cards)
+
+    @property
+    def rounds(self) -> Mapping[Case, list[PairedRun]]:
+        """What was measured beside the build of --against."""
+        return self._reference.rounds
 
     @property
     def notes(self) -> list[str]:
@@ -110,17 +122,24 @@ class Session:
         would decide. ConfigError for a metric that does not exist.
         """
         self._asked.add((case, metric))
-        if metric == ALIVE:
-            found = [judge_liveness(self.measurement(case))]
-        elif metric == lookback.NAME:
-            found = self._against_baseline(case)
-        elif metric == against.NAME:
-            found = self._against_reference(case)
-        else:
-            check_metric(metric)
-            found = self._against_budgets(case, metric)
+        try:
+            found = self._answers(case, metric)
+        except HarnessError as error:
+            if case not in self.errors:
+                self.unanswered[case, metric] = error
+            raise
         self.verdicts += found
         return found
+
+    def _answers(self, case: Case, metric: str) -> list[Verdict]:
+        if metric == ALIVE:
+            return [judge_liveness(self.measurement(case))]
+        if metric == lookback.NAME:
+            return self._against_baseline(case)
+        if metric == against.NAME:
+            return self._against_reference(case)
+        check_metric(metric)
+        return self._against_budgets(case, metric)
 
     def measure_more(self, case: Case) -> Measurement:
         """One more session of a measured case; what was found before stays."""
@@ -146,7 +165,8 @@ class Session:
             measured = self._measured_for(case, metric)
             if metric == FLIPS and measured.parity is not None and measured.parity.flips is None:
                 return []  # the task's answers are no labels
-            found = [judge(budget, measured, self.setup.tail) for budget in budgets]
+            tail = self._lookback.tail_test(case, metric, self.identity(case), self.setup.tail)
+            found = [judge(budget, measured, tail) for budget in budgets]
             frames = sum(len(run.frame_ns) for run in measured.runs)
             if frames >= MOST_FRAMES or not any(one.gate and wants_frames(one) for one in found):
                 return found
@@ -156,8 +176,8 @@ class Session:
     def _against_baseline(self, case: Case) -> list[Verdict]:
         if self.setup.baselines is None:
             return []
-        look = lookback.Lookback(folder=self.setup.baselines, history=self.setup.history, tolerances=self._tolerances)
-        found = look.verdicts(self.measurement(case), self.identity(case), lambda: self.measure_more(case))
+        measured, identity = self.measurement(case), self.identity(case)
+        found = self._lookback.verdicts(measured, identity, lambda: self.measure_more(case))
         for sentence in lookback.notes(found):
             self._preparation.note(sentence)
         return found
@@ -165,6 +185,9 @@ class Session:
     def _against_reference(self, case: Case) -> list[Verdict]:
         if not self.setup.against:
             return []
+        if not self.setup.plan.judges_speed:
+            sentence = f"the plan {self.setup.plan.name} is functional and never judges speed"
+            return [given(case, against.NAME, Outcome.INCONCLUSIVE, sentence)]
         return self._reference.verdicts(case, self._preparation.job(case))
 
     def unjudged(self, case: Case) -> list[str]:

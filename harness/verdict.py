@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from statistics import median
@@ -16,7 +15,6 @@ from harness.context import background_share, disturbed
 from harness.metrics import METRICS, MINIMUM_WINDOWS, WINDOW_FRAMES, Metric, stage_times
 from harness.rules import Outcome, Ruling, decide
 from harness.stats.bounds import ALPHA, rate_bounds
-from harness.stats.sequential import mean_burst, stride_for
 from harness.tasks import Score
 
 if TYPE_CHECKING:
@@ -89,7 +87,8 @@ class Measurement:
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """Against what was before, in per cent; positive is worse. low and high: the bounds that decided.
+    """Against what was before, in per cent; positive is worse. low and high: the bounds that decided, None
+    where nothing bounds that side.
 
     tolerance_percent: still tolerated. detectable_percent: the smallest change that 9 of 10 such comparisons prove.
     count: of the sessions or rounds that were compared. improved: better by more than is tolerated, and proven so.
@@ -98,8 +97,8 @@ class Change:
     against: str
     before: float | None
     percent: float
-    low_percent: float
-    high_percent: float
+    low_percent: float | None
+    high_percent: float | None
     tolerance_percent: float
     detectable_percent: float | None
     count: int
@@ -113,8 +112,7 @@ class Change:
     @property
     def interval(self) -> str:
         """The change with its bounds as text; a side that nothing bounds is a dash."""
-        known = (self.low_percent, self.high_percent)
-        low, high = (f"{one:+.2f}" if -100 < one < math.inf else "-" for one in known)
+        low, high = ("-" if one is None else f"{one:+.2f}" for one in (self.low_percent, self.high_percent))
         return f"{self.percent:+.2f} % [{low}, {high}]"
 
 
@@ -247,10 +245,9 @@ def _question(budget: Budget, measurement: Measurement, value: float | None, tai
 def _tail_inputs(budget: Budget, measurement: Measurement, metric: Metric, tail: TailTest) -> dict[str, Any]:
     times = np.concatenate([stage_times(run, metric.stage) for run in measurement.runs])
     exceeded = times > budget.limit * 1e6
-    stride = tail.stride if tail.stride == 1 else stride_for(mean_burst(exceeded), tail.stride)
     return {
         "frames": len(exceeded), "missed": np.flatnonzero(exceeded).tolist(), "share": metric.share,
-        "alpha": tail.alpha, "stride": stride,
+        "alpha": tail.alpha, "stride": tail.stride,
     }  # fmt: skip
 
 

@@ -14,13 +14,13 @@ from harness.baseline import BaselineError, baseline_path, read_baseline
 from harness.case import Case
 from harness.errors import ConfigError, HarnessError
 from harness.history import open_history
-from harness.lookback import ROLLING_SESSIONS
 from harness.remember import remember
 from harness.rules import Outcome, decide
 
 INT8 = Case("simulated", "eyes", "int8", "simulated")
 WANTED = Acceptance(reason="a first one", by="me", sessions=5)
 NOISE = {"process_sigma": 0.004}
+RUNS = 6
 
 
 @pytest.fixture
@@ -133,12 +133,12 @@ def test_a_baseline_that_cannot_be_trusted_is_an_error_with_its_line_never_a_pas
 
 def test_a_step_back_from_a_better_build_fails_by_the_rolling_baseline(shop):
     accepted(shop())
-    for _ in range(ROLLING_SESSIONS // 2):
+    for _ in range(RUNS):
         check(shop(infer_ms=3.25))
     found = check(shop(infer_ms=3.55))
     against = {name for metric, name in found if metric == "frame_p25_ms"}
-    assert against == {"accepted baseline", f"last {ROLLING_SESSIONS} sessions"}
-    assert found[("frame_p25_ms", f"last {ROLLING_SESSIONS} sessions")].outcome is Outcome.FAIL
+    assert against == {"accepted baseline", f"last {RUNS} runs"}
+    assert found[("frame_p25_ms", f"last {RUNS} runs")].outcome is Outcome.FAIL
     assert found[("frame_p25_ms", "accepted baseline")].outcome is Outcome.PASS
 
 

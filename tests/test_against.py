@@ -7,11 +7,15 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from harness.case import Case
 from harness.errors import ConfigError
-from harness.rules import Outcome
+from harness.history import open_history
+from harness.plans import PLANS
+from harness.remember import remember
+from harness.rules import Outcome, decide
 
 INT8 = Case("simulated", "eyes", "int8", "simulated")
 FP32 = Case("simulated", "eyes", "fp32", "simulated")
@@ -114,6 +118,28 @@ def test_a_file_that_could_be_any_variant_is_a_wrong_configuration(builds, tmp_p
     path.write_text(json.dumps({}))
     with pytest.raises(ConfigError, match="could stand for any of"):
         builds(str(path))
+
+
+def test_the_rounds_are_kept_with_their_raw_times_and_verdicts(make_model, make_session, copy, tmp_path):
+    place = str(tmp_path / "h.sqlite")
+    session = make_session(make_model(infer_ms=3.7), setup={"against": str(copy), "history": place})
+    session.check(INT8, "reference")
+    session.identity(INT8)
+    remember(session, "pytest")
+    with open_history(place) as history:
+        (kept,) = history.sessions(INT8, purpose="paired", with_runs=True)
+    rounds = int(kept.runs[0].marks["rounds"])
+    assert len(kept.values["frame_p25_ms"]) == rounds >= 12
+    reference, candidate = (np.median(run.frame_ns) for run in kept.runs)
+    assert candidate / reference == pytest.approx(1.057, abs=0.01)
+    for one in kept.verdicts:
+        assert decide(one.rule, one.inputs).outcome.value == one.outcome
+
+
+def test_the_smoke_plan_judges_no_speed_in_turn_either(make_model, make_session, copy):
+    session = make_session(make_model(), plan=PLANS["smoke"], setup={"against": str(copy)})
+    (verdict,) = session.check(INT8, "reference")
+    assert verdict.outcome is Outcome.INCONCLUSIVE
 
 
 def test_without_another_build_nothing_is_compared(make_model, make_session):

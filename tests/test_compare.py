@@ -89,21 +89,21 @@ def test_the_same_speed_and_a_better_one_pass(keep, compare, ms):
     assert "NOT_COMPARABLE" not in text
 
 
-def test_two_sessions_of_the_same_build_pass(keep, compare):
+def test_two_sessions_of_the_same_build_are_shown_and_not_judged(keep, compare):
     keep(*sessions())
     _, text, _ = compare("a1", "a6")
-    assert "PASS: +0.00 %" in row(text, "frame_p25_ms")
-    assert "over 6 and 6 sessions" in text
+    assert "PASS" not in text
+    assert text.rstrip().endswith("same build: what differs is the spread between sessions")
 
 
 def test_both_sessions_are_named_with_time_case_build_and_how_often_it_was_measured(keep, compare):
     keep(*sessions(), *sessions(build=SLOW, count=2))
     _, text, _ = compare("a3", "b2")
     assert text.splitlines()[:2] == [
-        f"A a3000000 2026-01-03T03:00:00Z {CASE.key} (model_sha256 {GOOD[:12]}, commit 1234567; 6 sessions of this "
-        "build)",
-        f"B b2000000 2026-01-02T03:00:00Z {CASE.key} (model_sha256 {SLOW[:12]}, commit 1234567; 2 sessions of this "
-        "build)",
+        f"A a3000000 2026-01-03T03:00:00Z {CASE.key} (model_sha256 {GOOD[:12]}, commit 1234567; 6 valid sessions of "
+        "this build)",
+        f"B b2000000 2026-01-02T03:00:00Z {CASE.key} (model_sha256 {SLOW[:12]}, commit 1234567; 2 valid sessions of "
+        "this build)",
     ]
 
 
@@ -127,7 +127,7 @@ def test_a_metric_that_only_one_side_tells_is_left_out():
 def test_fewer_than_five_sessions_of_the_first_build_are_no_verdict(keep, compare, count):
     keep(*sessions(count=count), *sessions(50.0, SLOW))
     _, text, _ = compare("a1", "b1")
-    assert f"INCONCLUSIVE: {count} sessions of A, 5 are needed" in row(text, "frame_p25_ms")
+    assert f"INCONCLUSIVE: {count} sessions of A and 6 of B, 5 and 1 are needed" in row(text, "frame_p25_ms")
     assert "FAIL" not in text
 
 
@@ -245,3 +245,15 @@ def test_a_metric_that_other_sessions_of_the_second_build_lack_breaks_nothing(ke
     status, text, _ = compare("a1", "b9")
     assert status == 0
     assert "FAIL" not in row(text, "peak_memory_mb")
+
+
+def test_a_value_of_zero_breaks_nothing():
+    zeros = [session(day, values={"load_ms": (0.0, 0.0, 0.0)}) for day in range(1, 7)]
+    shown = row(comparison(side(zeros), side(zeros)), "load_ms")
+    assert "FAIL" not in shown
+
+
+def test_a_disturbed_session_alone_proves_nothing(keep, compare):
+    keep(*sessions(), session(1, build=SLOW, valid=False))
+    _, text, _ = compare("a1", "b1")
+    assert "PASS" not in row(text, "frame_p25_ms")

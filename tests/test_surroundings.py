@@ -39,7 +39,7 @@ def test_another_process_is_background():
     work = "import time; t = time.process_time()\nwhile time.process_time() - t < .4: 0"
     subprocess.run([sys.executable, "-c", work], check=True)
     foreign_ns, capacity_ns = load.since(before)
-    assert foreign_ns > 0.3e9
+    assert foreign_ns > 0.28e9
     assert capacity_ns >= foreign_ns
 
 

@@ -34,11 +34,14 @@ def read() -> Optional[Load]:
 
 
 def since(before: Optional[Load]) -> Optional[Tuple[int, int]]:
-    """CPU time since `before` that others used, and that the cores had to give; the kernel counts in ticks."""
+    """CPU time since `before` that others used, and that the cores had to give; the kernel counts in ticks,
+    so one of them is left out: a short run must not look disturbed by rounding.
+    """
     after = read()
     if before is None or after is None:
         return None
-    foreign_ns = after.busy_ns - before.busy_ns - (after.own_ns - before.own_ns)
+    tick_ns = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+    foreign_ns = after.busy_ns - before.busy_ns - (after.own_ns - before.own_ns) - tick_ns
     return max(foreign_ns, 0), (after.at_ns - before.at_ns) * after.cores
 
 

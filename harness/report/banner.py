@@ -15,7 +15,7 @@ NEXT = {
     "INTERRUPTED": "run the cases that are left: pytest with the same arguments; what was measured is in the report",
     "NOTHING MEASURED": "ask for a test that uses `measurement` or `check`; this run says nothing about any model",
     "NOTHING JUDGED": "give the metrics a limit in the device profile or the model card",
-    "INVALID": "the numbers contradict themselves: leave the machine to the measurement alone and run again",
+    "INVALID": "each sentence says what spoiled the numbers; leave the machine to the measurement alone and run again",
     "INCONCLUSIVE": "more frames or a quieter machine would decide; nothing here is proven good or bad",
     "NOT_COMPARABLE": "measure and accept a baseline under the same conditions",
     "NO_BASELINE": "measure and accept a baseline first",
@@ -48,7 +48,7 @@ def banner(session: Session) -> Banner:
 def _state(session: Session, gates: list[Verdict]) -> str:
     if any(one.outcome is Outcome.FAIL for one in gates):
         return "FAIL"
-    if session.errors:
+    if session.errors or session.unanswered:
         return "ERROR"
     if session.interrupted:
         return "INTERRUPTED"
@@ -71,6 +71,7 @@ def _counts(session: Session, gates: list[Verdict]) -> list[str]:
         (f"{measured} of {plural(len(cases), 'case')} measured", True),
         (f"{plural(lost, 'case')} could not be measured", bool(lost)),
         (f"the accuracy of {plural(partly, 'case')} is not known", bool(partly)),
+        (f"{plural(len(session.unanswered), 'question')} without an answer", bool(session.unanswered)),
         (f"{plural(unreached, 'case')} asked for and not measured", bool(unreached)),
         (f"{plural(len(left) - unreached, 'case')} not asked for", len(left) > unreached),
         (f"advice: {counted(advice)}", bool(not_passed(advice))),

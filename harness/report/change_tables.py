@@ -10,8 +10,9 @@ from harness.session import Session
 from harness.verdict import Verdict
 
 NOTE = (
-    "change: positive is worse, with the bounds that decided; tolerated: more than that is a FAIL once it is proven; "
-    "would see: the smallest change that such a comparison proves nine times in ten; n: sessions, or rounds in turn"
+    "change: positive is worse, with the bounds that decided; FAIL: proven worse by more than 0.5 %; PASS: proven to "
+    "be within what is tolerated; would see: the smallest change that such a comparison proves nine times in ten; "
+    "n: sessions, or rounds in turn"
 )
 
 

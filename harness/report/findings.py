@@ -33,7 +33,7 @@ def open_verdicts(session: Session, *, gate: bool) -> list[Finding]:
 def errors(session: Session) -> list[Finding]:
     """Cases that could not be measured, with the next step; the same error of several cases once."""
     said: dict[str, list[Case]] = {}
-    for case, error in session.errors.items():
+    for case, error in (*session.errors.items(), *((case, one) for (case, _), one in session.unanswered.items())):
         said.setdefault(error.sentence, []).append(case)
     return [Finding(label="ERROR", subject=_names(cases), sentence=sentence) for sentence, cases in said.items()]
 

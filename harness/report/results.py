@@ -38,7 +38,10 @@ def results(session: Session, environment: Environment) -> dict[str, Any]:
             "cases": [_case(session, case) for case in all_cases(session) if _has_result(session, case)],
             "not_reached": [case.key for case in _without_result(session) if case in session.asked],
             "not_asked": [case.key for case in _without_result(session) if case not in session.asked],
-            "errors": [_error(case, error) for case, error in session.errors.items()],
+            "errors": [
+                *(_error(case, error) for case, error in session.errors.items()),
+                *({**_error(case, error), "metric": name} for (case, name), error in session.unanswered.items()),
+            ],
             "notes": session.notes,
         }
     )

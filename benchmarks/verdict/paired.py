@@ -9,7 +9,10 @@ import numpy as np
 
 from benchmarks.verdict.collect import STORE
 from benchmarks.verdict.tables import share_with_interval
+from harness.pairing import CANDIDATE, REFERENCE
 from harness.rules import Outcome
+from harness.stats.multiplicity import one_sidedness_p
+from harness.stats.paired import hodges_lehmann
 
 ORDER = (Outcome.FAIL, Outcome.INVALID, Outcome.INCONCLUSIVE, Outcome.PASS)
 
@@ -31,6 +34,22 @@ def effort(paths: list[Path]) -> tuple[float, float, float]:
     return float(np.median(whole)), float(np.percentile(whole, 90)), float(np.median(timed))
 
 
+def estimate(path: Path) -> float:
+    """The typical time of the candidate over the reference, as a log."""
+    with np.load(path) as kept:
+        typical = np.log(np.quantile(kept["frame_ns"], 0.25, axis=2))
+    return hodges_lehmann(typical[:, CANDIDATE] - typical[:, REFERENCE])
+
+
+def _one_sidedness(kind: str) -> None:
+    estimates = np.array([estimate(path) for path in sorted((STORE / f"pairs-{kind}-0").glob("pair-*.npz"))])
+    slower, faster = int((estimates > 0).sum()), int((estimates < 0).sum())
+    p_value = one_sidedness_p(slower, faster)
+    mean, spread = 100 * estimates.mean(), 100 * estimates.std()
+    print(f"  {kind}, the same build: estimate {mean:+.3f} % on average, spread {spread:.2f} %, "
+          f"{slower} slower and {faster} faster, p {p_value:.2f}")  # fmt: skip
+
+
 def main() -> None:
     """Print the table."""
     print("\nPaired, real verdicts of --against with reloaded builds (reference, null arm, candidate)")
@@ -47,6 +66,8 @@ def main() -> None:
                 seconds = "".join(f"{one:>{width}.1f}" for one, width in zip(effort(paths), (10, 7, 9)))
                 fails = share_with_interval(found[Outcome.FAIL], total)
                 print(f"{kind + f' {percent:+d} %':<20}{total:>9}{fails:>26}{row}{seconds}")
+    for kind in ("quiet", "noisy"):
+        _one_sidedness(kind)
 
 
 if __name__ == "__main__":

@@ -24,10 +24,11 @@ from harness.context import context_of, disturbed
 from harness.errors import ConfigError, HarnessError
 from harness.fingerprint import commit_of, differences
 from harness.history import open_history
+from harness.measurement import residual_fault
 from harness.remember import remember, values_of
 from harness.rules import Outcome
 from harness.session import Session
-from harness.verdict import judge_liveness, residual_fault
+from harness.verdict import judge_liveness
 
 DEFAULT_SESSIONS = 12
 MOST_DISTURBED = 0.2

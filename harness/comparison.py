@@ -10,11 +10,13 @@ from typing import Any, Literal
 
 from harness.case import Run
 from harness.context import context_of, disturbed
+from harness.measurement import Measurement
 from harness.metrics import METRICS
 from harness.rules import Outcome, Ruling, decide
 from harness.stats.multiplicity import holm_levels
 from harness.stats.sessions import compare_sessions
-from harness.verdict import Change, Measurement, Verdict, conditions, given, reservation
+from harness.verdict import Change, Verdict, conditions, given
+from harness.wording import reservation
 
 FEWEST_SESSIONS = 5
 # Chosen by simulation (docs/verdict.md): false FAIL per run of four metrics at most 0.5 %, heavy tails included.

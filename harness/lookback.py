@@ -15,11 +15,12 @@ from harness.comparison import FEWEST_SESSIONS, Earlier, improved, judge_change,
 from harness.errors import HarnessError
 from harness.fingerprint import differences
 from harness.history import open_history
+from harness.measurement import Measurement
 from harness.record import SessionRecord
 from harness.rules import Outcome
 from harness.stats.sequential import mean_burst, stride_for
 from harness.stats.sessions import LOOKS
-from harness.verdict import Measurement, TailTest, Verdict, given
+from harness.verdict import TailTest, Verdict, given
 
 ROLLING_SESSIONS = 12
 POOLED_UNITS = 3

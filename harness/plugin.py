@@ -19,9 +19,10 @@ from harness.policy import letter, turns_red, worst
 from harness.profile import DeviceProfile
 
 if TYPE_CHECKING:
+    from harness.measurement import Measurement
     from harness.provision import ProvisionedRuntime
     from harness.session import Session
-    from harness.verdict import Measurement, Verdict
+    from harness.verdict import Verdict
 
 OUTCOME = "dms_outcome"
 FAILED, NOTHING_MEASURED = 1, 5

@@ -15,6 +15,11 @@ from typing import Any
 import numpy as np
 
 from harness.errors import ConfigError, unknown
+from harness.stats.noninferiority import judge_clustered_loss, judge_resampled_loss
+from harness.stats.paired import compare_paired
+from harness.stats.proportions import judge_agreement, judge_noninferiority
+from harness.stats.sequential import judge_stream
+from harness.stats.sessions import compare_sessions
 
 Inputs = Mapping[str, Any]
 
@@ -70,8 +75,6 @@ def _limit(inputs: Inputs) -> Ruling:
 
 def _tail(inputs: Inputs) -> Ruling:
     """`frames` in order, those at `missed` over the limit: is the `share` quantile within it?"""
-    from harness.stats.sequential import judge_stream
-
     exceeded = np.zeros(inputs["frames"], np.int8)
     exceeded[inputs["missed"]] = 1
     found = judge_stream(exceeded, share=inputs["share"], alpha=inputs["alpha"], stride=inputs["stride"])
@@ -80,8 +83,6 @@ def _tail(inputs: Inputs) -> Ruling:
 
 def _sessions(inputs: Inputs) -> Ruling:
     """Logs of the sessions of `baseline` and `candidate`; `margin` as a fraction."""
-    from harness.stats.sessions import compare_sessions
-
     names = ("margin", "floor", "dont_care", "alpha_fail", "alpha_pass", "fail_from")
     found = compare_sessions(inputs["baseline"], inputs["candidate"], **{name: inputs[name] for name in names})
     return Ruling(outcome=DECISIONS[found.decision], found=found)
@@ -89,8 +90,6 @@ def _sessions(inputs: Inputs) -> Ruling:
 
 def _paired(inputs: Inputs) -> Ruling:
     """Log ratios of rounds: candidate to reference, and of the null arm."""
-    from harness.stats.paired import compare_paired
-
     names = ("margin", "dont_care", "alpha_fail", "alpha_pass", "alpha_null", "looks")
     found = compare_paired(
         np.array(inputs["differences"]), np.array(inputs["null_differences"]), **{name: inputs[name] for name in names}
@@ -100,31 +99,23 @@ def _paired(inputs: Inputs) -> Ruling:
 
 def _noninferiority(inputs: Inputs) -> Ruling:
     """Frames that only the parent or only the variant got right, of `frames`; `margin` as a share."""
-    from harness.stats.proportions import judge_noninferiority
-
     names = ("only_reference_right", "only_candidate_right", "frames", "margin", "alpha")
     return _decided(judge_noninferiority, inputs, names)
 
 
 def _clusters(inputs: Inputs) -> Ruling:
     """Losses summed over drivers or clips, with how many frames each has; `margin` as a share."""
-    from harness.stats.noninferiority import judge_clustered_loss
-
     return _decided(judge_clustered_loss, inputs, ("losses", "weights", "frames", "margin", "discordant", "alpha"))
 
 
 def _resamples(inputs: Inputs) -> Ruling:
     """The loss of a whole score in random drawings of drivers or clips; `margin` as a share."""
-    from harness.stats.noninferiority import judge_resampled_loss
-
     names = ("loss", "losses", "resamples", "clusters", "frames", "margin", "alpha")
     return _decided(judge_resampled_loss, inputs, names)
 
 
 def _agreement(inputs: Inputs) -> Ruling:
     """`flips` of `frames` labels differ; at most `allowed_share` may."""
-    from harness.stats.proportions import judge_agreement
-
     found = judge_agreement(inputs["flips"], inputs["frames"], inputs["allowed_share"], alpha=inputs["alpha"])
     return Ruling(outcome=DECISIONS[found.decision], found=found)
 

@@ -15,13 +15,14 @@ from harness.case import Array, Case, Job, Run
 from harness.dispatch import run_job
 from harness.errors import HarnessError
 from harness.fingerprint import identity_of, provenance_of
+from harness.measurement import Measurement
 from harness.model import ModelCard
 from harness.paired import PairedRun
 from harness.parity import compare_with_parent
 from harness.prepare import Preparation, Progress, Setup, cases_of, check_card
 from harness.rules import Outcome
 from harness.tasks import Score, open_task
-from harness.verdict import Measurement, Verdict, given, judge, judge_liveness, wants_frames
+from harness.verdict import Verdict, given, judge, judge_liveness, wants_frames
 
 ALIVE = "outputs_alive"
 MOST_FRAMES = 20_000

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from harness.budgets import DERIVED, Budget
-from harness.case import STAGES, Case, Plan, Run
-from harness.context import background_share, disturbed
-from harness.metrics import METRICS, MINIMUM_WINDOWS, WINDOW_FRAMES, Metric, stage_times
-from harness.rules import Outcome, Ruling, decide
-from harness.stats.bounds import ALPHA, rate_bounds
-from harness.tasks import Score
+from harness.budgets import Budget
+from harness.case import Case, Run
+from harness.context import disturbed
+from harness.measurement import Measurement, residual_fault, steady
+from harness.metrics import METRICS, Metric, stage_times
+from harness.rules import Outcome, decide
+from harness.stats.bounds import ALPHA
+from harness.wording import sentence_of, unmeasured
 
-if TYPE_CHECKING:
-    from harness.parity import Parity
+# "Under" means under for these; everywhere else a value at its limit is within it.
+STRICT = ("accuracy_loss_points", "fps_fluctuation_percent")
+# One frame of a hundred is a whole point: fewer labelled frames than this say nothing about a limit.
+LABELLED_FRAMES = {"accuracy_min_percent": 500, "accuracy_loss_points": 2000}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,62 +29,6 @@ class TailTest:
 
     alpha: float = ALPHA
     stride: int = 1
-
-
-RESIDUAL_SHARE = 0.001
-RESIDUAL_FLOOR_NS = 20_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measurement:
-    """One case measured: its runs, and its accuracy where labels exist.
-
-    parent_score: of the variant that this one was made from, on the same runtime and frames; parity: the two
-    beside each other, frame by frame.
-    device_memory_mb: what the device has, where its profile says so; otherwise the device is asked.
-    """
-
-    case: Case
-    plan: Plan
-    runs: tuple[Run, ...]
-    score: Score | None = None
-    parent_score: Score | None = None
-    parity: Parity | None = None
-    device_memory_mb: float | None = None
-    simulated: bool = False
-
-    @property
-    def facts(self) -> Mapping[str, Any]:
-        """What really ran, as the first run tells."""
-        return self.runs[0].facts if self.runs else {}
-
-    @property
-    def sessions(self) -> tuple[tuple[Run, ...], ...]:
-        """The runs by session: as many fresh processes as the plan asks for."""
-        size = max(self.plan.runs, 1)
-        return tuple(self.runs[first : first + size] for first in range(0, len(self.runs), size))
-
-    def value(self, metric: str) -> float | None:
-        """The median over the runs of one number per run; derived metrics from the whole."""
-        if metric in DERIVED:
-            return self._derived(metric)
-        values = [METRICS[metric].value(run) for run in self.runs]
-        known = [one for one in values if one is not None]
-        return median(known) if known and len(known) == len(values) else None
-
-    def _derived(self, metric: str) -> float | None:
-        if metric == "memory_share_percent":
-            peak = self.value("peak_memory_mb")
-            device = self.device_memory_mb or self.value("device_memory_mb")
-            return 100 * peak / device if peak and device else None
-        if metric == "label_flips_percent":
-            flips = self.parity.flips if self.parity else None
-            return None if flips is None or self.parity is None else 100 * flips / self.parity.frames
-        if self.score is None:
-            return None
-        if metric == "accuracy_min_percent":
-            return self.score.value
-        return None if self.parent_score is None else self.parent_score.value - self.score.value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,9 +93,10 @@ def judge(budget: Budget, measurement: Measurement, tail: TailTest | None = None
     value = measurement.value(budget.metric)
     rule, inputs = _question(budget, measurement, value, tail or TailTest())
     ruling = decide(rule, inputs)
+    said = sentence_of(budget, measurement, value, rule, inputs, ruling)
     return Verdict(
         case=measurement.case, metric=budget.metric, value=value, unit=budget.unit, limit=budget.limit,
-        gate=budget.gate, outcome=ruling.outcome, sentence=_sentence(budget, measurement, value, rule, inputs, ruling),
+        gate=budget.gate, outcome=ruling.outcome, sentence=said,
         margin_percent=_margin(budget, value), rule=rule, inputs=inputs,
     )  # fmt: skip
 
@@ -187,22 +134,6 @@ def given(case: Case, metric: str, outcome: Outcome, sentence: str, gate: bool =
         case=case, metric=metric, value=None, unit="", limit=None, gate=gate, outcome=outcome, sentence=sentence,
         inputs={"outcome": outcome.value},
     )  # fmt: skip
-
-
-def residual_fault(run: Run) -> str:
-    """Why the stages of a run do not add up to its frames within the harness's own cost; empty if they do."""
-    if not len(run.frame_ns):
-        return ""
-    residual = run.frame_ns - np.sum([run.stages[name] for name in STAGES], axis=0)
-    slack = max(RESIDUAL_FLOOR_NS, RESIDUAL_SHARE * float(np.median(run.frame_ns)))
-    for label, found in (("median", float(np.median(residual))), ("p99", float(np.percentile(residual, 99)))):
-        allowed = run.marks.get(f"harness_residual_{label}_ns", 0.0) + slack
-        if found > allowed or found < 0:
-            return (
-                f"the stages do not add up to the frame: {label} of the rest is {found / 1e3:.1f} us, "
-                f"the harness itself costs at most {allowed / 1e3:.1f} us"
-            )
-    return ""
 
 
 def conditions(metric: Metric | None, measurement: Measurement) -> dict[str, Any]:
@@ -260,136 +191,11 @@ def _limit_inputs(budget: Budget, measurement: Measurement, value: float) -> dic
     return {**inputs, "unjudged": few} if few else inputs
 
 
-def _sentence(
-    budget: Budget, measurement: Measurement, value: float | None, rule: str, inputs: Mapping[str, Any], ruling: Ruling
-) -> str:
-    if inputs.get("invalid") or inputs.get("unjudged"):
-        return str(inputs.get("invalid") or inputs["unjudged"])
-    assert value is not None
-    said = SENTENCES[rule](budget, measurement, value, inputs, ruling)
-    if ruling.outcome is Outcome.FAIL:
-        return f"{said}; next: {_next_step(budget.metric, measurement)}"
-    return said + reservation(measurement, inputs, ruling)
-
-
-def reservation(measurement: Measurement, inputs: Mapping[str, Any], ruling: Ruling) -> str:
-    """Why numbers that look bad are no FAIL; empty where nothing stood in the way."""
-    if ruling.outcome is Outcome.INVALID and inputs.get("disturbed"):
-        share = 100 * (background_share(measurement.runs) or 0.0)
-        return (
-            f"; but other load took {share:.0f} % of the cores meanwhile, so nothing is proven: stop it and run again"
-        )
-    if ruling.outcome is Outcome.INCONCLUSIVE and inputs.get("unsteady"):
-        return "; but the run never became steady, so it is reported and not gated"
-    return ""
-
-
-def _say_limit(budget: Budget, measurement: Measurement, value: float, inputs: Any, ruling: Ruling) -> str:
-    inside = ruling.outcome is Outcome.PASS
-    relation = "within" if inside else ("over" if budget.better == "less" else "under")
-    return f"{value:.4g} {budget.unit} is {relation} {budget.limit:g} {budget.unit} ({budget.source})"
-
-
-def _say_tail(budget: Budget, measurement: Measurement, value: float, inputs: Any, ruling: Ruling) -> str:
-    metric, found = METRICS[budget.metric], ruling.found
-    share, misses, frames = metric.share or 0.0, len(inputs["missed"]), inputs["frames"]
-    lower, upper = rate_bounds(misses, frames, inputs["alpha"])
-    counted = f"{metric.stage} P{100 * share:g} {value:.4g} ms, {misses} of {frames} frames over {budget.limit:g} ms"
-    single = inputs["stride"] == 1
-    apart = "are independent" if single else f"come in bursts of mostly under {inputs['stride']} frames"
-    sure = f"({100 * (1 - inputs['alpha']):g} % sure if misses {apart})"
-    if found.decision == "pass":
-        return f"{counted}: at most {100 * (upper if single else 1 - share):.2g} % late {sure}"
-    if found.decision == "fail":
-        return f"{counted}: at least {100 * (lower if single else 1 - share):.2g} % late {sure}"
-    needed = f"{found.frames_needed} frames" if found.frames_needed else "more than a million frames"
-    return f"{counted}: needs about {needed} with no further miss to pass {sure}"
-
-
-def _say_loss(budget: Budget, measurement: Measurement, value: float, inputs: Any, ruling: Ruling) -> str:
-    found, parity = ruling.found, measurement.parity
-    assert parity is not None
-    low, high = 100 * found.low, 100 * found.high
-    what = f"loss {parity.loss_points:.3g} points [{low:.3g}, {high:.3g}] on {parity.frames} frames beside the parent"
-    relation = {
-        Outcome.PASS: f"within {budget.limit:g}", Outcome.FAIL: f"over {budget.limit:g}",
-    }.get(ruling.outcome, f"not shown to be within {budget.limit:g}: {_frames_wanted(found)}")  # fmt: skip
-    return f"{what}: {relation} ({budget.source}, {100 * (1 - ALPHA):g} % sure)"
-
-
-def _frames_wanted(found: Any) -> str:
-    needed = found.needed if hasattr(found, "needed") else found.frames_needed
-    return f"about {needed} labelled frames would do" if needed else "more labelled frames would decide"
-
-
-def _say_flips(budget: Budget, measurement: Measurement, value: float, inputs: Any, ruling: Ruling) -> str:
-    found = ruling.found
-    counted = f"{inputs['flips']} of {inputs['frames']} answers differ from the parent's, {value:.3g} %"
-    return f"{counted} [{100 * found.low:.3g}, {100 * found.high:.3g}]; allowed {budget.limit:g} % ({budget.source})"
-
-
-SENTENCES = {
-    "limit/1": _say_limit, "tail-stream/1": _say_tail, "tango/1": _say_loss, "clusters/1": _say_loss,
-    "resamples/1": _say_loss, "agreement/1": _say_flips,
-}  # fmt: skip
-# "Under" means under for these; everywhere else a value at its limit is within it.
-STRICT = ("accuracy_loss_points", "fps_fluctuation_percent")
-# One frame of a hundred is a whole point: fewer labelled frames than this say nothing about a limit.
-LABELLED_FRAMES = {"accuracy_min_percent": 500, "accuracy_loss_points": 2000}
-_MEMORY = "compare model and runtime memory, then the engine's arena and thread settings"
-NEXT_STEPS = {
-    "fps_fluctuation_percent": "look for other load, for heat and for clocks that change",
-    "peak_memory_mb": _MEMORY,
-    "memory_share_percent": _MEMORY,
-    "model_memory_mb": _MEMORY,
-    "runtime_memory_mb": _MEMORY,
-    "device_memory_mb": "check that this is the device that the profile means",
-    "file_size_mb": "quantise the weights, or store them as float16",
-    "import_ms": "see which packages the engine imports",
-    "load_ms": "see what the engine optimises at load, and whether it can keep the result",
-    "first_inference_ms": "run one frame right after loading",
-    "accuracy_min_percent": "compare the card's [input] (region, resize, colour, mean, std) with the training",
-    "accuracy_loss_points": "calibrate on more frames, or keep the most sensitive layers in float",
-    "label_flips_percent": "see in which slices the answers changed, and calibrate on frames like these",
-}
-
-
-def _next_step(metric: str, measurement: Measurement) -> str:
-    """What to try first: for latency, the stage that takes most of the frame."""
-    if metric in NEXT_STEPS:
-        return NEXT_STEPS[metric]
-    medians = {name: median(float(np.median(run.stages[name])) for run in measurement.runs) for name in STAGES}
-    largest = max(medians, key=lambda name: medians[name])
-    share = 100 * medians[largest] / max(sum(medians.values()), 1.0)
-    return f"{largest} takes {share:.0f} % of a frame, start there"
-
-
-def unmeasured(metric: str, measurement: Measurement) -> str:
-    """Why a metric has no value."""
-    if metric in DERIVED:
-        return {
-            "memory_share_percent": "the profile does not say how much memory the device has (facts.memory_mib)",
-            "accuracy_loss_points": "there is no parent variant to compare with",
-            "label_flips_percent": "no parent variant, or a task whose answers are not labels",
-        }.get(metric, "no labels: accuracy was not measured")
-    frames = min((len(run.frame_ns) for run in measurement.runs), default=0)
-    needed = METRICS[metric].min_frames
-    if frames < needed:
-        windows = f" ({MINIMUM_WINDOWS} windows of {WINDOW_FRAMES})" if "fluctuation" in metric else ""
-        return f"needs {needed} frames{windows}, has {frames}"
-    return "this device does not tell"
-
-
 def _margin(budget: Budget, value: float | None) -> float | None:
     if value is None or not budget.limit:
         return None
     used = value / budget.limit if budget.better == "less" else 2 - value / budget.limit
     return 100 * (1 - used)
-
-
-def steady(runs: Iterable[Run]) -> bool:
-    """True where every run's warm-up ended by agreement and not by its cap."""
-    return all(run.facts.get("steady", True) for run in runs)
 
 
 def _liveness_faults(run: Run) -> list[str]:

@@ -7,8 +7,8 @@ import pytest
 
 from harness.case import Case, Plan
 from harness.comparison import Earlier, improved, judge_change, session_log, split_check
+from harness.measurement import Measurement
 from harness.rules import Outcome, decide
-from harness.verdict import Measurement
 
 CASE = Case("host", "eyes", "int8", "onnxruntime")
 PLAN = Plan(name="standard", frames=400, runs=3)

@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 from harness.budgets import DERIVED, Budget
 from harness.case import Case, Plan, Run
 from harness.frames import Frame
+from harness.measurement import Measurement, residual_fault, steady
 from harness.metrics import METRICS
 from harness.parity import Parity
 from harness.pipeline import NullPipeline, push, split_records
 from harness.plans import PLANS
 from harness.rules import Outcome
 from harness.tasks import Score
-from harness.verdict import Measurement, judge, judge_liveness, residual_fault, steady, unmeasured
+from harness.verdict import judge, judge_liveness
+from harness.wording import unmeasured
 
 MS = 1_000_000
 MARKS = [

@@ -20,10 +20,11 @@ from harness.case import Case, Run
 from harness.comparison import Earlier, judge_change
 from harness.context import context_of
 from harness.lookback import settled
+from harness.measurement import Measurement
 from harness.metrics import METRICS
 from harness.rules import Outcome
 from harness.stats.sessions import LOOKS
-from harness.verdict import Measurement, Verdict
+from harness.verdict import Verdict
 
 CASE = Case("host", "eye_state", "int8", "onnxruntime")
 TOLERANCES = {name: one.tolerance_percent for name, one in METRICS.items() if one.tolerance_percent}

@@ -8,9 +8,9 @@ from typing import Any
 
 from harness.budgets import DERIVED
 from harness.errors import printable
+from harness.measurement import Measurement
 from harness.metrics import METRICS
 from harness.report.values import simulated
-from harness.verdict import Measurement
 
 FACTS = {
     "engine": "engine", "version": "engine_version", "precision": "precision", "threads": "threads",

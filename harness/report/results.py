@@ -11,6 +11,7 @@ import numpy as np
 from harness.budgets import DERIVED
 from harness.case import Array, Case, Run
 from harness.errors import HarnessError
+from harness.measurement import Measurement
 from harness.metrics import METRICS
 from harness.profile import DeviceProfile
 from harness.report.banner import banner
@@ -20,7 +21,8 @@ from harness.report.plain import plain
 from harness.report.values import all_cases, simulated, verdicts_of
 from harness.session import Session
 from harness.tasks import Score
-from harness.verdict import Measurement, Verdict, unmeasured
+from harness.verdict import Verdict
+from harness.wording import unmeasured
 
 SCHEMA_VERSION = 1
 DEVICE_FIELDS = ("name", "description", "soc", "simulated", "embedded", "transport", "cpu_cores", "memory_limit_mib")

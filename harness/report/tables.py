@@ -7,6 +7,7 @@ from itertools import groupby
 
 import numpy as np
 
+from harness.measurement import Measurement, steady
 from harness.metrics import METRICS
 from harness.report.budget_tables import advice_table, gate_table
 from harness.report.change_tables import change_table
@@ -14,7 +15,6 @@ from harness.report.layout import Row, Table
 from harness.report.values import measured_cases, number, simulated, simulated_note, titled
 from harness.session import Session
 from harness.stats.bounds import quantile_upper_bound
-from harness.verdict import Measurement, steady
 
 LATENCY = {
     "load": "load_ms", "first": "first_inference_ms", "pre": "pre_p50_ms", "infer": "infer_p50_ms",

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 from harness.case import Case
+from harness.measurement import Measurement
 from harness.policy import WORST_FIRST
 from harness.rules import Outcome
 from harness.session import Session
-from harness.verdict import Measurement, Verdict
+from harness.verdict import Verdict
 
 MISSING = "-"
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from harness.case import Case, Plan, Run
+from harness.measurement import Measurement
 from harness.model import Input, ModelCard, Variant
 from harness.plans import PLANS
 from harness.prepare import Setup
@@ -16,7 +17,7 @@ from harness.profile import DeviceProfile
 from harness.rules import Outcome
 from harness.session import Session
 from harness.tasks import Score
-from harness.verdict import Measurement, Verdict
+from harness.verdict import Verdict
 
 MARKS = {
     "import_ns": 50e6, "load_ns": 120e6, "first_inference_ns": 9e6, "file_bytes": 400_000.0,

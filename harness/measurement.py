@@ -1,0 +1,92 @@
+"""One case measured: its runs and scores, and whether the numbers hang together. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from harness.budgets import DERIVED
+from harness.case import STAGES, Case, Plan, Run
+from harness.metrics import METRICS
+from harness.parity import Parity
+from harness.tasks import Score
+
+RESIDUAL_SHARE = 0.001
+RESIDUAL_FLOOR_NS = 20_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """One case measured: its runs, and its accuracy where labels exist.
+
+    parent_score: of the variant that this one was made from, on the same runtime and frames; parity: the two
+    beside each other, frame by frame.
+    device_memory_mb: what the device has, where its profile says so; otherwise the device is asked.
+    """
+
+    case: Case
+    plan: Plan
+    runs: tuple[Run, ...]
+    score: Score | None = None
+    parent_score: Score | None = None
+    parity: Parity | None = None
+    device_memory_mb: float | None = None
+    simulated: bool = False
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What really ran, as the first run tells."""
+        return self.runs[0].facts if self.runs else {}
+
+    @property
+    def sessions(self) -> tuple[tuple[Run, ...], ...]:
+        """The runs by session: as many fresh processes as the plan asks for."""
+        size = max(self.plan.runs, 1)
+        return tuple(self.runs[first : first + size] for first in range(0, len(self.runs), size))
+
+    def value(self, metric: str) -> float | None:
+        """The median over the runs of one number per run; derived metrics from the whole."""
+        if metric in DERIVED:
+            return self._derived(metric)
+        values = [METRICS[metric].value(run) for run in self.runs]
+        known = [one for one in values if one is not None]
+        return median(known) if known and len(known) == len(values) else None
+
+    def _derived(self, metric: str) -> float | None:
+        if metric == "memory_share_percent":
+            peak = self.value("peak_memory_mb")
+            device = self.device_memory_mb or self.value("device_memory_mb")
+            return 100 * peak / device if peak and device else None
+        if metric == "label_flips_percent":
+            flips = self.parity.flips if self.parity else None
+            return None if flips is None or self.parity is None else 100 * flips / self.parity.frames
+        if self.score is None:
+            return None
+        if metric == "accuracy_min_percent":
+            return self.score.value
+        return None if self.parent_score is None else self.parent_score.value - self.score.value
+
+
+def residual_fault(run: Run) -> str:
+    """Why the stages of a run do not add up to its frames within the harness's own cost; empty if they do."""
+    if not len(run.frame_ns):
+        return ""
+    residual = run.frame_ns - np.sum([run.stages[name] for name in STAGES], axis=0)
+    slack = max(RESIDUAL_FLOOR_NS, RESIDUAL_SHARE * float(np.median(run.frame_ns)))
+    for label, found in (("median", float(np.median(residual))), ("p99", float(np.percentile(residual, 99)))):
+        allowed = run.marks.get(f"harness_residual_{label}_ns", 0.0) + slack
+        if found > allowed or found < 0:
+            return (
+                f"the stages do not add up to the frame: {label} of the rest is {found / 1e3:.1f} us, "
+                f"the harness itself costs at most {allowed / 1e3:.1f} us"
+            )
+    return ""
+
+
+def steady(runs: Iterable[Run]) -> bool:
+    """True where every run's warm-up ended by agreement and not by its cap."""
+    return all(run.facts.get("steady", True) for run in runs)

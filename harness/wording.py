@@ -1,0 +1,134 @@
+"""The sentence of a verdict: what was found, against what, how sure, and what to try next. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from harness.budgets import DERIVED, Budget
+from harness.case import STAGES
+from harness.context import background_share
+from harness.measurement import Measurement
+from harness.metrics import METRICS, MINIMUM_WINDOWS, WINDOW_FRAMES
+from harness.rules import Outcome, Ruling
+from harness.stats.bounds import ALPHA, rate_bounds
+
+
+def sentence_of(
+    budget: Budget, measurement: Measurement, value: float | None, rule: str, inputs: Mapping[str, Any], ruling: Ruling
+) -> str:
+    """What `rule` found about a budget; after a FAIL what to try next, and where it may not be one, why."""
+    if inputs.get("invalid") or inputs.get("unjudged"):
+        return str(inputs.get("invalid") or inputs["unjudged"])
+    assert value is not None
+    said = SENTENCES[rule](budget, measurement, value, inputs, ruling)
+    if ruling.outcome is Outcome.FAIL:
+        return f"{said}; next: {_next_step(budget.metric, measurement)}"
+    return said + reservation(measurement, inputs, ruling)
+
+
+def reservation(measurement: Measurement, inputs: Mapping[str, Any], ruling: Ruling) -> str:
+    """Why numbers that look bad are no FAIL; empty where nothing stood in the way."""
+    if ruling.outcome is Outcome.INVALID and inputs.get("disturbed"):
+        share = 100 * (background_share(measurement.runs) or 0.0)
+        return (
+            f"; but other load took {share:.0f} % of the cores meanwhile, so nothing is proven: stop it and run again"
+        )
+    if ruling.outcome is Outcome.INCONCLUSIVE and inputs.get("unsteady"):
+        return "; but the run never became steady, so it is reported and not gated"
+    return ""
+
+
+def _say_limit(budget: Budget, measurement: Measurement, value: float, inputs: Any, ruling: Ruling) -> str:
+    inside = ruling.outcome is Outcome.PASS
+    relation = "within" if inside else ("over" if budget.better == "less" else "under")
+    return f"{value:.4g} {budget.unit} is {relation} {budget.limit:g} {budget.unit} ({budget.source})"
+
+
+def _say_tail(budget: Budget, measurement: Measurement, value: float, inputs: Any, ruling: Ruling) -> str:
+    metric, found = METRICS[budget.metric], ruling.found
+    share, misses, frames = metric.share or 0.0, len(inputs["missed"]), inputs["frames"]
+    lower, upper = rate_bounds(misses, frames, inputs["alpha"])
+    counted = f"{metric.stage} P{100 * share:g} {value:.4g} ms, {misses} of {frames} frames over {budget.limit:g} ms"
+    single = inputs["stride"] == 1
+    apart = "are independent" if single else f"come in bursts of mostly under {inputs['stride']} frames"
+    sure = f"({100 * (1 - inputs['alpha']):g} % sure if misses {apart})"
+    if found.decision == "pass":
+        return f"{counted}: at most {100 * (upper if single else 1 - share):.2g} % late {sure}"
+    if found.decision == "fail":
+        return f"{counted}: at least {100 * (lower if single else 1 - share):.2g} % late {sure}"
+    needed = f"{found.frames_needed} frames" if found.frames_needed else "more than a million frames"
+    return f"{counted}: needs about {needed} with no further miss to pass {sure}"
+
+
+def _say_loss(budget: Budget, measurement: Measurement, value: float, inputs: Any, ruling: Ruling) -> str:
+    found, parity = ruling.found, measurement.parity
+    assert parity is not None
+    low, high = 100 * found.low, 100 * found.high
+    what = f"loss {parity.loss_points:.3g} points [{low:.3g}, {high:.3g}] on {parity.frames} frames beside the parent"
+    relation = {
+        Outcome.PASS: f"within {budget.limit:g}", Outcome.FAIL: f"over {budget.limit:g}",
+    }.get(ruling.outcome, f"not shown to be within {budget.limit:g}: {_frames_wanted(found)}")  # fmt: skip
+    return f"{what}: {relation} ({budget.source}, {100 * (1 - ALPHA):g} % sure)"
+
+
+def _frames_wanted(found: Any) -> str:
+    needed = found.needed if hasattr(found, "needed") else found.frames_needed
+    return f"about {needed} labelled frames would do" if needed else "more labelled frames would decide"
+
+
+def _say_flips(budget: Budget, measurement: Measurement, value: float, inputs: Any, ruling: Ruling) -> str:
+    found = ruling.found
+    counted = f"{inputs['flips']} of {inputs['frames']} answers differ from the parent's, {value:.3g} %"
+    return f"{counted} [{100 * found.low:.3g}, {100 * found.high:.3g}]; allowed {budget.limit:g} % ({budget.source})"
+
+
+SENTENCES = {
+    "limit/1": _say_limit, "tail-stream/1": _say_tail, "tango/1": _say_loss, "clusters/1": _say_loss,
+    "resamples/1": _say_loss, "agreement/1": _say_flips,
+}  # fmt: skip
+_MEMORY = "compare model and runtime memory, then the engine's arena and thread settings"
+NEXT_STEPS = {
+    "fps_fluctuation_percent": "look for other load, for heat and for clocks that change",
+    "peak_memory_mb": _MEMORY,
+    "memory_share_percent": _MEMORY,
+    "model_memory_mb": _MEMORY,
+    "runtime_memory_mb": _MEMORY,
+    "device_memory_mb": "check that this is the device that the profile means",
+    "file_size_mb": "quantise the weights, or store them as float16",
+    "import_ms": "see which packages the engine imports",
+    "load_ms": "see what the engine optimises at load, and whether it can keep the result",
+    "first_inference_ms": "run one frame right after loading",
+    "accuracy_min_percent": "compare the card's [input] (region, resize, colour, mean, std) with the training",
+    "accuracy_loss_points": "calibrate on more frames, or keep the most sensitive layers in float",
+    "label_flips_percent": "see in which slices the answers changed, and calibrate on frames like these",
+}
+
+
+def _next_step(metric: str, measurement: Measurement) -> str:
+    """What to try first: for latency, the stage that takes most of the frame."""
+    if metric in NEXT_STEPS:
+        return NEXT_STEPS[metric]
+    medians = {name: median(float(np.median(run.stages[name])) for run in measurement.runs) for name in STAGES}
+    largest = max(medians, key=lambda name: medians[name])
+    share = 100 * medians[largest] / max(sum(medians.values()), 1.0)
+    return f"{largest} takes {share:.0f} % of a frame, start there"
+
+
+def unmeasured(metric: str, measurement: Measurement) -> str:
+    """Why a metric has no value."""
+    if metric in DERIVED:
+        return {
+            "memory_share_percent": "the profile does not say how much memory the device has (facts.memory_mib)",
+            "accuracy_loss_points": "there is no parent variant to compare with",
+            "label_flips_percent": "no parent variant, or a task whose answers are not labels",
+        }.get(metric, "no labels: accuracy was not measured")
+    frames = min((len(run.frame_ns) for run in measurement.runs), default=0)
+    needed = METRICS[metric].min_frames
+    if frames < needed:
+        windows = f" ({MINIMUM_WINDOWS} windows of {WINDOW_FRAMES})" if "fluctuation" in metric else ""
+        return f"needs {needed} frames{windows}, has {frames}"
+    return "this device does not tell"

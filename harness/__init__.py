@@ -8,8 +8,9 @@ The data flow, read downwards (each module imports only what stands above it):
 4. *dispatch* sends one case as a Job to a fresh worker process through a transport;
 5. the *agent* reads the Job on the device, *measure* and *pipeline* push frames through the engine
    and give back a raw Run: nanoseconds, bytes, predictions, facts;
-6. *metrics* turns one Run into one number each; *rules* decides from plain inputs, *verdict* asks about
-   budgets (*measurement* holds the numbers, *wording* the sentences), *comparison* about sessions of before, *pairing* about another build, *parity* about the parent;
+6. *metrics* turns one Run into one number each, *measurement* holds them; *rules* decides from plain
+   inputs, *wording* says it, *verdict* asks about budgets, *comparison* about sessions of before,
+   *pairing* about another build, *parity* about the parent;
 7. *session* measures on demand, with *lookback* (baseline, history) and *against* (the other build);
 8. *plugin* makes one test of each question, *report* says the answers, *history* keeps them,
    and *accept*, a command of its own, makes a baseline of them.

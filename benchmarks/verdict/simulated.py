@@ -58,8 +58,10 @@ class Outcome:
 
 PLAIN = Rule(alpha_fail=0.005, alpha_pass=0.05)
 # What the program does (harness/comparison.py).
-SHIPPED = Rule(**{**{name: TEST[name] for name in ("alpha_fail", "alpha_pass", "dont_care")}, "fail_from": 2})
-)
+SHIPPED = Rule(
+    alpha_fail=float(TEST["alpha_fail"]), alpha_pass=float(TEST["alpha_pass"]), dont_care=float(TEST["dont_care"]),
+    fail_from=int(TEST["fail_from"]),
+)  # fmt: skip
 RULES = (
     PLAIN,
     Rule(alpha_fail=0.002, alpha_pass=0.05),

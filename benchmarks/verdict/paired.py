@@ -67,7 +67,8 @@ def main() -> None:
                 fails = share_with_interval(found[Outcome.FAIL], total)
                 print(f"{kind + f' {percent:+d} %':<20}{total:>9}{fails:>26}{row}{seconds}")
     for kind in ("quiet", "noisy"):
-        _one_sidedness(kind)
+        if list((STORE / f"pairs-{kind}-0").glob("pair-*.npz")):
+            _one_sidedness(kind)
 
 
 if __name__ == "__main__":

@@ -158,6 +158,9 @@ def peers(baselines: list[Session], candidates: list[Session], seed: int) -> dic
 def main() -> None:
     """Print the tables."""
     quiet = sessions("quiet", 0)
+    if len(quiet) < 3 * BASELINE_SESSIONS:
+        print("\nStored baseline: too few collected sessions, measure with --collect")
+        return
     print(f"\nStored baseline: {BASELINE_SESSIONS} of {len(quiet)} real quiet sessions, {RESAMPLES} verdicts a row")
     _spread(quiet)
     print(f"{'candidate':<34}{'FAIL (95 % interval)':>26}{'PASS':>8}{'INVALID':>9}{'INCONCL.':>9}{'sessions':>10}")

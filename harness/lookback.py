@@ -115,7 +115,7 @@ def notes(verdicts: Sequence[Verdict]) -> list[str]:
 def _refusal(case: Case, baseline: Baseline | None, identity: Mapping[str, Any]) -> Verdict | None:
     """Why there is nothing to compare with; None where there is."""
     if baseline is None:
-        sentence = f"no baseline was accepted for {case.key}: harness accept --device={case.device} --reason ..."
+        sentence = f"no baseline was accepted: harness accept --device={case.device} --reason ..."
         return given(case, NAME, Outcome.NO_BASELINE, sentence)
     if len(baseline.sessions) < FEWEST_SESSIONS:
         sentence = f"the accepted baseline holds {len(baseline.sessions)} sessions and needs {FEWEST_SESSIONS}"

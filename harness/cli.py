@@ -16,6 +16,7 @@ from harness.compare import add_compare_command
 from harness.errors import ConfigError, HarnessError, printable
 from harness.history import DEFAULT_LOCATION
 from harness.history.commands import add_history_commands
+from harness.rejudge import add_replay_command
 from harness.trends import add_changes_command
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     devices.set_defaults(command=_devices)
     _add_accept(commands)
     add_compare_command(commands)
+    add_replay_command(commands)
     add_changes_command(commands)
     add_history_commands(commands)
     return parser

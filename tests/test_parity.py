@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from harness.case import InputSpec, TaskSpec
 from harness.errors import DatasetError
-from harness.parity import cluster_of_frames, compare_with_parent
+from harness.parity import cluster_of_frames, compare_with_parent, slice_advice
 from harness.parity.losses import MOST_CLUSTERS, OWN_SCORE_RESAMPLES, RESAMPLES
 from harness.stats.noninferiority import judge_clustered_loss, judge_resampled_loss
 from harness.stats.proportions import judge_noninferiority
@@ -251,3 +251,13 @@ def test_frames_without_partner_are_refused(name, parent, variant, truths):
     task = open_task(TaskSpec(name, options), InputSpec(64, 32))
     with pytest.raises(DatasetError, match=r"predictions for|no frame to score"):
         compare_with_parent(task, [prediction] * parent, [prediction] * variant, [truth] * truths, [{}] * truths)
+
+
+def test_a_condition_in_which_the_variant_is_worse_is_told_and_the_others_are_not():
+    frames = 400
+    samples = [{"slices": {"light": "dark" if index % 4 == 0 else "day"}} for index in range(frames)]
+    worse_in_the_dark = [0 if index % 8 == 0 else 1 for index in range(frames)]
+    (sentence,) = slice_advice("case", compared([1] * frames, worse_in_the_dark, samples))
+    assert sentence.startswith("case: loses 50 points where light=dark (100 frames, p ")
+    assert sentence.endswith("over 2 slices): advice")
+    assert slice_advice("case", compared([1] * frames, [1] * frames, samples)) == []

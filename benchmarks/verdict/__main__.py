@@ -8,12 +8,12 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks.verdict import change_points, collect, p99, paired, pairs, simulated, stored
+from benchmarks.verdict import accuracy, change_points, collect, p99, paired, pairs, simulated, stored
 
 
 def _collect() -> None:
     for command in (
-        [collect, "--sessions=160"], *([collect, "--sessions=40", f"--percent={one}"] for one in (2, 5, 10)),
+        [collect, "--sessions=160"], [collect, "--sessions=40", "--together"],
         [pairs, "--pairs=150"], [pairs, "--pairs=50", "--percent=2"],
         *([pairs, "--pairs=20", f"--percent={one}"] for one in (1, 5, 10)),
     ):  # fmt: skip
@@ -28,7 +28,7 @@ def main() -> None:
     if parser.parse_args().collect:
         _collect()
     sys.argv[1:] = []
-    for part in (p99, stored, paired, simulated, change_points):
+    for part in (p99, stored, paired, accuracy, simulated, change_points):
         part.main()
 
 

@@ -27,6 +27,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent.parent
 STORE = CHECKOUT / ".cache" / "verdict"
 PLAN = PLANS["standard"]
 CHUNK = 10
+INJECTED_PERCENT = (0.0, 1.0, 2.0, 5.0, 10.0)
 WORKER = "benchmarks.verdict.worker"
 
 
@@ -109,15 +110,33 @@ def in_turn(core: int, total: int, collect: Callable[[str, int], None]) -> None:
         print(f"{numbers.stop} of {total}", flush=True)
 
 
+def together(one: Bench, frame_ns: float, total: int) -> None:
+    """Sessions of every injected cost in turn, so that none of them has an hour of its own."""
+    for number in range(total):
+        for percent in INJECTED_PERCENT:
+            collect_session(one, "together", percent, frame_ns, number)
+        print(f"together {number + 1} of {total}", flush=True)
+
+
+def arguments(what: str, count: int) -> argparse.ArgumentParser:
+    """What every collection can be told; `count` of `what` are wanted."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--core", type=int, default=1, help="where workers and neighbour run")
+    parser.add_argument(f"--{what}", type=int, default=count)
+    parser.add_argument("--percent", type=float, default=0.0, help="of a frame that the candidate costs more")
+    return parser
+
+
 def main() -> None:
     """Collect what is missing."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--core", type=int, default=1)
-    parser.add_argument("--sessions", type=int, default=160)
-    parser.add_argument("--percent", type=float, default=0.0)
+    parser = arguments("sessions", 160)
+    parser.add_argument("--together", action="store_true", help="all injected costs in turn, quiet")
     parsed = parser.parse_args()
     one = bench(parsed.core)
     frame_ns = typical_frame_ns(one)
+    if parsed.together:
+        together(one, frame_ns, parsed.sessions)
+        return
     in_turn(
         parsed.core, parsed.sessions, lambda kind, number: collect_session(one, kind, parsed.percent, frame_ns, number)
     )

@@ -22,14 +22,16 @@ def neighbours(cores: tuple[int, ...]) -> Iterator[None]:
     with ExitStack() as stack:
         for core in cores:
             command = [sys.executable, "-m", "benchmarks.verdict.neighbour", str(core)]
-            stack.callback(_end, subprocess.Popen(command))
-        time.sleep(1.0)
+            process = subprocess.Popen(command, stdout=subprocess.PIPE)
+            stack.callback(_end, process)
+            assert process.stdout is not None
+            process.stdout.readline()
         yield
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.kill()
-    process.wait()
+    process.communicate()
 
 
 def main(core: int) -> None:
@@ -38,6 +40,7 @@ def main(core: int) -> None:
     chance = random.Random(core)
     source, target = np.zeros(BLOCK_BYTES, np.uint8), np.zeros(BLOCK_BYTES, np.uint8)
     parent = os.getppid()
+    print("ready", flush=True)
     while os.getppid() == parent:
         until = time.monotonic() + chance.expovariate(1 / BUSY_S)
         while time.monotonic() < until:

@@ -6,13 +6,23 @@ Each is what `--against` does: rounds of reference, null arm and candidate in fr
 
 from __future__ import annotations
 
-import argparse
 import time
 from dataclasses import replace
 
 import numpy as np
 
-from benchmarks.verdict.collect import CHECKOUT, STORE, WORKER, Bench, bench, folder, in_turn, save, typical_frame_ns
+from benchmarks.verdict.collect import (
+    CHECKOUT,
+    STORE,
+    WORKER,
+    Bench,
+    arguments,
+    bench,
+    folder,
+    in_turn,
+    save,
+    typical_frame_ns,
+)
 from harness import dispatch
 from harness.paired import PairedJob, PairedRun
 from harness.pairing import ROUNDS, decided, judge_pair
@@ -44,11 +54,7 @@ def collect_pair(one: Bench, kind: str, percent: float, frame_ns: float, number:
 
 def main() -> None:
     """Collect what is missing."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--core", type=int, default=1)
-    parser.add_argument("--pairs", type=int, default=300)
-    parser.add_argument("--percent", type=float, default=0.0)
-    parsed = parser.parse_args()
+    parsed = arguments("pairs", 300).parse_args()
     one = bench(parsed.core)
     one = replace(one, job=replace(one.job, plan=replace(one.job.plan, deadline_s=300.0)))
     frame_ns = typical_frame_ns(one)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from benchmarks.verdict.collect import PLAN, folder
+from benchmarks.verdict.collect import INJECTED_PERCENT, PLAN, folder
 from benchmarks.verdict.tables import share_with_interval
 from harness import comparison
 from harness import verdict as verdicts
@@ -165,14 +165,16 @@ def main() -> None:
     _spread(quiet)
     print(f"{'candidate':<34}{'FAIL (95 % interval)':>26}{'PASS':>8}{'INVALID':>9}{'INCONCL.':>9}{'sessions':>10}")
     noisy = sessions("noisy", 0)
-    for name, candidates in (
-        ("quiet, the same build", quiet), ("noisy, the same build", noisy),
-        *((f"quiet, frames x {1 + percent / 100:.2f}", slower(quiet, percent)) for percent in (2, 5, 10)),
-        *((f"quiet, call costs +{percent} %", sessions("quiet", percent)) for percent in (2, 5, 10)),
-        *((f"noisy, call costs +{percent} %", sessions("noisy", percent)) for percent in (5, 10)),
-    ):  # fmt: skip
-        if candidates:
-            _row(f"{name} ({len(candidates)})", *resampled(quiet, candidates, seed=1))
+    _row(f"quiet, the same build ({len(quiet)})", *resampled(quiet, quiet, seed=1))
+    _row(f"noisy, the same build ({len(noisy)})", *resampled(quiet, noisy, seed=1))
+    for percent in (2, 5, 10):
+        _row(
+            f"quiet, frames x {1 + percent / 100:.2f} ({len(quiet)})", *resampled(quiet, slower(quiet, percent), seed=1)
+        )
+    same = sessions("together", 0)
+    for percent in INJECTED_PERCENT if len(same) >= 2 * BASELINE_SESSIONS else ():
+        candidates = sessions("together", percent)
+        _row(f"in turn, call costs +{percent:g} % ({len(candidates)})", *resampled(same, candidates, seed=1))
     print(f"\n{'red by the rule of':<30}{'quiet A/A':>26}{'noisy A/A':>26}{'quiet x 1.05':>26}")
     rows = [peers(quiet, quiet, 1), peers(quiet, noisy, 2), peers(quiet, slower(quiet, 5), 3)]
     for name in PEERS:

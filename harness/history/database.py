@@ -66,10 +66,10 @@ class Database:
             raise damaged(self.location.shown, error) from error
         except (SQLAlchemyError, sqlite3.Error) as error:
             cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
-            known = isinstance(cause, sqlite3.Error)
-            raised = self._of_sqlite(cause) if known else self._of_server(cause)  # type: ignore[arg-type]
+            if isinstance(cause, sqlite3.Error):
+                raise self._of_sqlite(cause) from error
             # The original may quote the URL.
-            raise raised from (error if known else None)
+            raise self._of_server(cause) from None
 
     def _of_sqlite(self, error: sqlite3.Error) -> HarnessError:
         code, where = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF, self.location.shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,7 +111,10 @@ def _give_space_back(database: Database) -> None:
 def _copy_pages(source: Database, copy: Database) -> None:
     """SQLite's online backup: one consistent state, although others write meanwhile."""
     with source.maintaining() as reader, copy.maintaining() as writer:
-        reader.connection.driver_connection.backup(writer.connection.driver_connection)  # type: ignore[union-attr]
+        pages, target = reader.connection.driver_connection, writer.connection.driver_connection
+        assert isinstance(pages, sqlite3.Connection)
+        assert isinstance(target, sqlite3.Connection)
+        pages.backup(target)
 
 
 def _copy_rows(source: Database, copy: Database) -> None:

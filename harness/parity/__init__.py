@@ -77,6 +77,15 @@ def compare_with_parent(
     )  # fmt: skip
 
 
+def slice_advice(case: str, parity: Parity) -> list[str]:
+    """One sentence for each condition in which the variant is proven worse; never red."""
+    return [
+        f"{case}: loses {one.loss_points:.2g} points where {name} ({one.frames} frames, p {one.p_value:.2g}, "
+        f"significant after Benjamini and Hochberg over {len(parity.slices)} slices): advice"
+        for name, one in parity.slices.items() if one.significant
+    ]  # fmt: skip
+
+
 def cluster_of_frames(samples: Sequence[Mapping[str, Any]]) -> Array:
     """The number of each frame's cluster [frames], by first appearance: its subject, else its clip, else it alone."""
     numbers: dict[Hashable, int] = {}

@@ -13,6 +13,7 @@ from harness.case import Array, Case, Run
 from harness.errors import HarnessError
 from harness.measurement import Measurement
 from harness.metrics import METRICS
+from harness.parity import Parity
 from harness.profile import DeviceProfile
 from harness.report.banner import banner
 from harness.report.environment import Environment
@@ -84,6 +85,7 @@ def _measured(measured: Measurement) -> Mapping[str, Any]:
         "derived": {name: _derived(name, measured) for name in DERIVED},
         "score": _score(measured.score),
         "parent_score": _score(measured.parent_score),
+        "parity": _parity(measured.parity),
         "runs": [_run(run) for run in measured.runs],
     }
 
@@ -114,6 +116,13 @@ def _score(score: Score | None) -> Mapping[str, Any] | None:
         "of_frames": score.of_frames,
         "extras": score.extras,
     }
+
+
+def _parity(parity: Parity | None) -> Mapping[str, Any] | None:
+    if parity is None:
+        return None
+    slices = {name: asdict(one) for name, one in parity.slices.items()}
+    return {"frames": parity.frames, "loss_points": parity.loss_points, "flips": parity.flips, "slices": slices}
 
 
 def _run(run: Run) -> Mapping[str, Any]:

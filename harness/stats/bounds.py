@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 import numpy as np
 
@@ -32,21 +31,6 @@ def rate_bounds(misses: int, frames: int, alpha: float = ALPHA) -> tuple[float, 
     return lower, upper
 
 
-def judge_exceedances(
-    misses: int, frames: int, share: float = 0.99, alpha: float = ALPHA
-) -> Literal["pass", "fail", "unknown"]:
-    """Is the `share` quantile within its limit, when `misses` of `frames` were over it?
-
-    "pass" and "fail" are each wrong at most `alpha` of the time for independent frames.
-    """
-    if frames <= 0:
-        return "unknown"
-    lower, upper = rate_bounds(misses, frames, alpha)
-    if upper <= 1 - share:
-        return "pass"
-    return "fail" if lower > 1 - share else "unknown"
-
-
 def quantile_upper_bound(values: Array, share: float, alpha: float = ALPHA) -> float | None:
     """The order statistic that is above the `share` quantile with probability 1 - alpha; None: too few values."""
     from scipy.special import bdtr
@@ -56,11 +40,3 @@ def quantile_upper_bound(values: Array, share: float, alpha: float = ALPHA) -> f
         (k for k in range(math.floor(share * size), size + 1) if k and bdtr(k - 1, size, share) >= 1 - alpha), None
     )
     return float(np.partition(values, rank - 1)[rank - 1]) if rank else None
-
-
-def frames_to_pass(misses: int, share: float = 0.99, alpha: float = ALPHA) -> int:
-    """The fewest frames at which `misses` still prove the quantile: 299, 473, 628 for 0, 1, 2 at P99 and 5 %."""
-    frames = max(minimum_frames(share, alpha), math.floor(misses / (1 - share)))
-    while rate_bounds(misses, frames, alpha)[1] > 1 - share:
-        frames += 1
-    return frames

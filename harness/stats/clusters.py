@@ -68,40 +68,10 @@ def judge_cluster_sums(
 
     sums = np.hstack([reference, candidate]).astype(float)
     interval = _interval(sums, loss_of, alpha, resamples, seed)
-    return _verdict(float(loss_of(sums.sum(axis=0))), interval, margin, len(sums), "percentile-t")
+    return _verdict(float(loss_of(sums.sum(axis=0))), interval, margin, len(sums))
 
 
-def judge_cluster_scores(
-    reference: Callable[[Array], float],
-    candidate: Callable[[Array], float],
-    clusters: int,
-    *,
-    better: Literal["more", "less"],
-    margin: float,
-    alpha: float = ALPHA,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> ClusterVerdict:
-    """The same for any smooth score: a function of the indices (n,) of the clusters that it is taken over.
-
-    Each function is called `clusters` + 1 times, with all clusters and with all but one. What is resampled are the
-    pseudo-values that these give (J. W. Tukey, Annals of Mathematical Statistics 29, 1958): the score is taken as
-    nearly linear in the clusters, which sums need not be.
-    """
-    sign = 1 if better == "more" else -1
-    everything = np.arange(clusters)
-
-    def loss_of(indices: Array) -> float:
-        return sign * (reference(indices) - candidate(indices))
-
-    loss = loss_of(everything)
-    others = [loss_of(np.delete(everything, one)) for one in everything] if clusters > 1 else [math.nan]
-    pseudo_values = clusters * loss - (clusters - 1) * np.array(others)
-    interval = _interval(_columns_of_mean(pseudo_values), _mean, alpha, resamples, seed)
-    return _verdict(loss, interval, margin, clusters, "percentile-t of pseudo-values")
-
-
-def _verdict(loss: float, interval: tuple[float, float], margin: float, clusters: int, method: str) -> ClusterVerdict:
+def _verdict(loss: float, interval: tuple[float, float], margin: float, clusters: int) -> ClusterVerdict:
     low, high = interval
     return ClusterVerdict(
         decision="pass" if high < margin else "fail" if low > margin else "unknown",
@@ -109,7 +79,7 @@ def _verdict(loss: float, interval: tuple[float, float], margin: float, clusters
         low=low,
         high=high,
         clusters=clusters,
-        method=f"{method} and sign-flip" if clusters < FEW_CLUSTERS else method,
+        method="percentile-t and sign-flip" if clusters < FEW_CLUSTERS else "percentile-t",
     )
 
 
@@ -177,11 +147,3 @@ def _sign_flip_interval(
     means = np.sort(subsets @ values / subsets.sum(axis=1))
     rank = math.floor(alpha * (len(means) + 1))
     return (float(means[rank - 1]), float(means[-rank])) if rank else (-math.inf, math.inf)
-
-
-def _columns_of_mean(values: Array) -> Array:
-    return np.column_stack([values, np.ones(len(values))])
-
-
-def _mean(sums: Array) -> Array:
-    return sums[..., 0] / sums[..., 1]

@@ -98,11 +98,6 @@ def minimum_detectable(
     return math.expm1(math.log1p(dont_care) + noncentrality * error)
 
 
-def next_look(done: int, looks: Sequence[int] = LOOKS) -> int | None:
-    """How many candidate sessions there are at the first look after `done`; None: that was the last."""
-    return next((look for look in looks if look > done), None)
-
-
 @lru_cache
 def _noncentrality(df: int, alpha: float = 0.01, power: float = 0.9) -> float:
     from scipy.special import nctdtrinc, stdtrit

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import tempfile
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +16,7 @@ from harness.baseline import BaselineError, read_baseline, write_baseline
 from tests.baseline.baselines import baseline, path_in, session
 
 GOOD = baseline(3)
+NOBODY = 65534
 FUZZ = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
@@ -138,11 +141,29 @@ def test_what_is_no_regular_file_is_neither_read_nor_replaced(path, make, do):
     assert not path.is_file() or path.is_symlink()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_that_nobody_may_read_is_an_error(path):
-    path.chmod(0)
-    with pytest.raises(BaselineError, match="cannot be read: Permission denied"):
-        read_baseline(path)
+@pytest.fixture
+def unreadable():
+    """A good file in folders that everybody may enter, and that nobody may read."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = path_in(Path(folder))
+        write_baseline(path, GOOD)
+        for each in (Path(folder), path.parent.parent, path.parent):
+            each.chmod(0o755)
+        path.chmod(0)
+        yield path
+
+
+def test_a_file_that_nobody_may_read_is_an_error(unreadable):
+    child = os.fork()
+    if child == 0:
+        if os.geteuid() == 0:
+            os.setuid(NOBODY)  # root may read everything
+        try:
+            read_baseline(unreadable)
+        except BaselineError as error:
+            os._exit(7 if "cannot be read: Permission denied" in error.sentence else 8)
+        os._exit(9)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
 
 
 @pytest.mark.parametrize("edit", [lambda text: text.replace("\n", "\r\n"), lambda text: text.replace('": ', '" :  '),

@@ -41,7 +41,8 @@ def whole(location: str | Path, acknowledged: list[str]) -> int:
 def wait_for(count: int, acknowledged: Path) -> None:
     """Until so many sessions are acknowledged."""
     end = time.monotonic() + 30
-    while len(noted(acknowledged)) < count and time.monotonic() < end:
+    while len(noted(acknowledged)) < count:
+        assert time.monotonic() < end, f"{count} sessions were never acknowledged"
         time.sleep(0.003)
 
 

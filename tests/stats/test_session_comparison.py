@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from harness.stats.sessions import LOOKS, SessionComparison, compare_sessions, minimum_detectable, next_look
+from harness.stats.sessions import LOOKS, SessionComparison, compare_sessions, minimum_detectable
 
 QUIET_MS = (20.00, 20.14, 19.90, 20.22, 20.05, 19.84, 20.10, 19.96, 20.18, 20.02, 19.93, 20.08)
 NOISY_MS = (20.0, 20.9, 19.4, 20.3, 19.7, 21.0, 20.5, 19.2, 20.1, 20.8, 19.9, 20.4)
@@ -212,18 +212,6 @@ def test_scipys_noncentral_t_finds_the_minimum_detectable_change_nine_times_in_t
 def test_the_comparison_says_what_it_could_have_found():
     found = compare_ms(NOISY_MS, [20.9])
     assert found.minimum_detectable == minimum_detectable(found.spread, 12, 1)
-
-
-@pytest.mark.parametrize(
-    ("done", "following"), [(0, 1), (1, 2), (2, 3), (3, 5), (4, 5), (5, 8), (7, 8), (8, None), (9, None)]
-)
-def test_the_next_look(done, following):
-    assert next_look(done) == following
-
-
-@pytest.mark.parametrize(("done", "following"), [(0, 20), (20, 30), (60, None)])
-def test_the_next_look_of_another_plan(done, following):
-    assert next_look(done, (20, 30, 40, 50, 60)) == following
 
 
 def decided(random, spread, change, heavy_tails) -> str:

@@ -80,7 +80,8 @@ def read_profile(name: str, folder: Path, address: str = "") -> DeviceProfile:
     path = folder / f"{name}.toml"
     if not NAME.fullmatch(name) or name.endswith(".local") or not path.is_file():
         known = sorted(one.stem for one in folder.glob("*.toml") if not one.name.endswith(".local.toml"))
-        raise ConfigError(unknown("device", name, known), where=str(folder))
+        remedy = "" if known else "run it in the repository, where devices/ lies"
+        raise ConfigError(unknown("device", name, known), where=str(folder), remedy=remedy)
     tables = read_toml(path)
     local = folder / f"{name}.local.toml"
     if local.is_file():

@@ -268,3 +268,8 @@ def test_a_wrong_local_file_is_named(devices, local, said):
         read_profile("board", devices)
     assert said in caught.value.sentence
     assert "board.local.toml" in caught.value.sentence
+
+
+def test_where_there_is_no_device_at_all_the_error_says_where_to_stand(tmp_path):
+    with pytest.raises(ConfigError, match="run it in the repository, where devices/ lies"):
+        read_profile("host", tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -31,6 +32,16 @@ CASE = Case("simulated", "eyes", "fp32", "simulated")
 def checkout() -> Path:
     """The repository."""
     return CHECKOUT
+
+
+@pytest.fixture(scope="session")
+def captures() -> Path:
+    """The folder of real outputs of boards and tools that DMS_CAPTURES names; skipped, and said so, without it."""
+    folder = os.environ.get("DMS_CAPTURES", "")
+    if not folder:
+        pytest.skip("DMS_CAPTURES names no folder of real captures")
+    assert Path(folder).is_dir(), f"DMS_CAPTURES = {folder!r} is no folder"
+    return Path(folder)
 
 
 @pytest.fixture

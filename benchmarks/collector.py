@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.frames import Frame
-from harness.measure import garbage_collector_off
+from harness.owncost import garbage_collector_off
 from harness.pipeline import NullPipeline, push
 
 FRAMES = 20_000

@@ -2,42 +2,40 @@
 
 from __future__ import annotations
 
-import gc
 import itertools
+import math
 import os
 import platform
 import tempfile
 import time
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import IO, Any, Callable, Dict, Iterator, List, Sequence, Tuple
 
 import numpy as np
 
-from harness.case import STAGES, Array, Job, Plan, Run
+from harness.case import STAGES, Array, Job, Run
+from harness.footprint import Footprint
 from harness.frames import Frame, read_pack
 from harness.liveness import look_alive
+from harness.owncost import garbage_collector_off, own_cost
 from harness.pipeline import (
     Clock,
-    NullPipeline,
     Pipeline,
     push,
     read_records,
     split_records,
     write_records,
 )
-from harness.probes import load as core_load
-from harness.probes import memory as process_memory
 from harness.probes.knownwork import known_work_ns
 from harness.probes.machine import machine_facts
 from harness.runtimes import Runtime, open_runtime
+from harness.sampling import Sampling
 from harness.tasks import open_task
 from harness.tasks.preprocess import RESIZER
-
-Say = Callable[[str, int, int], None]
-COST_FRAMES = 2000
-LONGEST_CHUNK_FRAMES = 60
-CHUNK_NS = 1_000_000_000
+from harness.telemetry import Trace
+from harness.warmup import CHUNK_NS, Say, chunk_frames, warm_up
 
 
 def measure(job: Job, say: Say, keep: Callable[[Run], None]) -> Tuple[Array, ...]:
@@ -71,42 +69,42 @@ class _Recording:
         self._clock: Clock = getattr(runtime, "clock", time.perf_counter_ns)
         own_cpu_clock: Clock = getattr(runtime, "clock", time.thread_time_ns)
         self._cpu_clock: Clock = own_cpu_clock if runtime.in_calling_thread else _no_clock
-        self._memory: Any = getattr(runtime, "memory", process_memory)
-        self._load: Any = getattr(runtime, "load", core_load)
-        self._marks: Dict[str, float] = {"file_bytes": job.file_bytes or os.path.getsize(job.model_path)}
-        self._facts: Dict[str, Any] = _machine_facts(job)
-        self._set("device_memory_bytes", process_memory.device_bytes())
+        self._footprint = Footprint(runtime)
+        self._marks, self._facts = self._footprint.marks, self._footprint.facts
+        self._marks["file_bytes"] = job.file_bytes or os.path.getsize(job.model_path)
+        self._facts.update(_machine_facts(job))
+        self._traces: Tuple[Trace, ...] = ()
+        self._rest: Callable[[float], None] = getattr(runtime, "rest", time.sleep)
 
     @contextmanager
     def loaded(self) -> Iterator[Pipeline]:
         """Import the engine and load the model, each timed and weighed; free at the end."""
         self._say("loading", 0, 1)
-        self._weigh("rss_before_import_bytes")
+        self._footprint.weigh("rss_before_import_bytes")
         start = self._clock()
         self._runtime.prepare()
         self._marks["import_ns"] = self._clock() - start
-        self._weigh("rss_after_import_bytes")
-        self._new_peak()
+        self._footprint.weigh("rss_after_import_bytes")
+        self._footprint.new_peak()
         start = self._clock()
         with self._runtime as runtime:
             self._marks["load_ns"] = self._clock() - start
-            self._weigh("rss_after_load_bytes")
-            self._mark_peak("peak_load_bytes")
+            self._footprint.weigh("rss_after_load_bytes")
+            self._footprint.mark_peak("peak_load_bytes")
             yield Pipeline(self._job, runtime, open_task(self._job.task, self._job.input))
 
     def timed(self, pipeline: Pipeline) -> Run:
-        """First inference, warm-up, timed frames, liveness; in this order."""
-        self._measure_own_cost()
+        """First inference, warm-up, timed frames, liveness; in this order. Idle time before the warm-up and after the
+        frames where energy is asked for.
+        """
+        self._marks.update(own_cost(self._frames[0], self._clock, self._cpu_clock))
         self._marks["known_work_before_ns"] = known_work_ns(self._clock)
         self._first_inference(pipeline)
-        warmup_ns = self._warm_up(pipeline, self._job.plan)
-        self._new_peak()
-        with tempfile.TemporaryFile() as records:
-            with self._background():
-                self._time_frames(pipeline, records, _chunk_frames(warmup_ns))
-            self._weigh("rss_steady_bytes")
-            self._mark_peak("peak_steady_bytes")
-            columns = split_records(read_records(records))
+        with self._sensors():
+            self._idle("idle_before")
+            warmup_ns, self._facts["steady"] = warm_up(pipeline, self._frames, self._job.plan, self._clock, self._say)
+            columns = self._timed_frames(pipeline, chunk_frames(warmup_ns))
+            self._idle("idle_after")
         self._marks["known_work_after_ns"] = known_work_ns(self._clock)
         self._facts.update(look_alive(self._answer(pipeline), self._frames, self._job.stateful))
         return self._run(columns, warmup_ns)
@@ -138,61 +136,63 @@ class _Recording:
         return answer
 
     def _first_inference(self, pipeline: Pipeline) -> None:
-        self._new_peak()
+        self._footprint.new_peak()
         first = split_records(push(self._frames[:1], pipeline, self._clock, _no_clock))
         self._marks["first_inference_ns"] = int(first["infer"][0])
-        self._mark_peak("peak_first_bytes")
+        self._footprint.mark_peak("peak_first_bytes")
 
-    def _warm_up(self, pipeline: Pipeline, plan: Plan) -> Array:
-        """Windows of frames until two in a row have medians within the tolerance, or the cap is reached."""
-        source = itertools.cycle(self._frames)
-        windows: List[Array] = []
-        steady = False
-        while not steady and len(windows) * plan.warmup_window < plan.warmup_cap_frames:
-            done = len(windows) * plan.warmup_window
-            frames: List[Array] = []
-            for taken in _chunks(plan.warmup_window, _chunk_frames(windows[-1] if windows else None)):
-                self._say("warm-up", done, plan.warmup_cap_frames)
-                records = push(itertools.islice(source, taken), pipeline, self._clock, _no_clock)
-                frames.append(split_records(records)["frame"])
-            windows.append(np.concatenate(frames))
-            steady = len(windows) > 1 and _agree(windows[-2], windows[-1], plan.warmup_tolerance)
-        self._facts["steady"] = steady
-        return np.concatenate(windows) if windows else np.zeros(0, np.int64)
+    @contextmanager
+    def _sensors(self) -> Iterator[None]:
+        """Sample the sensors of the job meanwhile; a sensor that fails costs its own samples and nothing else."""
+        telemetry = self._job.telemetry
+        if not telemetry.probes:
+            yield
+            return
+        sampling = getattr(self._runtime, "sampling", Sampling)(telemetry, self._job.cpu_cores)
+        self._facts["sampler_core"] = sampling.core
+        if telemetry.power is not None:
+            self._facts["power"] = asdict(telemetry.power)
+        sampling.start()
+        try:
+            yield
+        finally:
+            self._traces = sampling.stop()
+
+    def _idle(self, phase: str) -> None:
+        """Nothing for as long as the job wants it, with the model loaded."""
+        idle_s = self._job.telemetry.idle_s if self._job.telemetry.power is not None else 0.0
+        if not idle_s:
+            return
+        with self._phase(phase):
+            for second in range(math.ceil(idle_s)):
+                self._say("idle", second, math.ceil(idle_s))
+                self._rest(min(idle_s - second, 1.0))
+
+    @contextmanager
+    def _phase(self, name: str) -> Iterator[None]:
+        start_ns = self._clock()
+        yield
+        self._facts.setdefault("phases", {})[name] = [start_ns, self._clock()]
+
+    def _timed_frames(self, pipeline: Pipeline, chunk: int) -> Dict[str, Array]:
+        """The columns of the timed frames."""
+        with tempfile.TemporaryFile() as records:
+            with self._footprint.timed_frames(), self._phase("frames"):
+                self._time_frames(pipeline, records, chunk)
+            return split_records(read_records(records))
 
     def _time_frames(self, pipeline: Pipeline, records: IO[bytes], chunk: int) -> None:
         """Push the plan's frames; each chunk goes to a file, so that a long run does not measure its own records."""
         plan, source, done = self._job.plan, itertools.cycle(self._frames), 0
+        least_s = max(plan.minimum_s, self._job.telemetry.window_s if self._job.telemetry.power else 0.0)
         start = self._clock()
-        until = start + int(plan.minimum_s * 1e9)
+        until = start + int(least_s * 1e9)
         with garbage_collector_off():
             while done < plan.frames or self._clock() < until:
-                self._say("measuring", *_progress(done, plan, (self._clock() - start) / 1e9))
+                self._say("measuring", *_progress(done, plan.frames, (self._clock() - start) / 1e9, least_s))
                 taken = min(chunk, plan.frames - done) if done < plan.frames else chunk
                 write_records(push(itertools.islice(source, taken), pipeline, self._clock, self._cpu_clock), records)
                 done += taken
-
-    def _measure_own_cost(self) -> None:
-        """What the harness adds to a frame, from a pipeline that does nothing."""
-        with garbage_collector_off():
-            columns = split_records(
-                push(itertools.repeat(self._frames[0], COST_FRAMES), NullPipeline(), self._clock, self._cpu_clock)
-            )
-        residual = _residual(columns)
-        self._marks["harness_cost_median_ns"] = float(np.median(columns["frame"]))
-        self._marks["harness_cost_p99_ns"] = float(np.percentile(columns["frame"], 99))
-        self._marks["harness_residual_median_ns"] = float(np.median(residual))
-        self._marks["harness_residual_p99_ns"] = float(np.percentile(residual, 99))
-        self._marks["timer_resolution_ns"] = timer_resolution_ns(self._clock)
-
-    @contextmanager
-    def _background(self) -> Iterator[None]:
-        """Mark what others did on our cores meanwhile, of how much they could."""
-        before = self._load.read()
-        yield
-        found = self._load.since(before)
-        if found is not None:
-            self._marks["background_ns"], self._marks["capacity_ns"] = found
 
     def _run(self, columns: Dict[str, Array], warmup_ns: Array) -> Run:
         self._facts.update(self._runtime.facts())
@@ -204,65 +204,13 @@ class _Recording:
             warmup_ns=warmup_ns,
             marks=self._marks,
             facts=self._facts,
+            traces=self._traces,
         )
 
-    def _weigh(self, mark: str) -> None:
-        self._set(mark, self._memory.resident_bytes())
 
-    def _new_peak(self) -> None:
-        self._facts["peak_reset"] = self._memory.reset_peak()
-
-    def _mark_peak(self, mark: str) -> None:
-        self._set(mark, self._memory.peak_bytes())
-
-    def _set(self, mark: str, value: Any) -> None:
-        if value is not None:
-            self._marks[mark] = value
-
-
-@contextmanager
-def garbage_collector_off() -> Iterator[None]:
-    """No collection inside; one full collection before."""
-    gc.collect()
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
-
-
-def timer_resolution_ns(clock: Clock) -> int:
-    """The smallest step above zero between two readings, of 1000."""
-    steps = (abs(clock() - clock()) for _ in range(1000))
-    return min((step for step in steps if step > 0), default=0)
-
-
-def _residual(columns: Dict[str, Array]) -> Array:
-    stages: Array = columns["pre"] + columns["infer"] + columns["post"]
-    return columns["frame"] - stages
-
-
-def _agree(before: Array, after: Array, tolerance: float) -> bool:
-    old, new = float(np.median(before)), float(np.median(after))
-    return abs(new - old) <= tolerance * old
-
-
-def _chunk_frames(seen_ns: Optional[Array]) -> int:
-    """Frames to push between two words to the host: about a second's worth."""
-    if seen_ns is None or not len(seen_ns):
-        return 1
-    return int(min(max(CHUNK_NS // max(int(np.median(seen_ns)), 1), 1), LONGEST_CHUNK_FRAMES))
-
-
-def _chunks(total: int, size: int) -> Iterator[int]:
-    return (min(size, total - done) for done in range(0, total, size))
-
-
-def _progress(done: int, plan: Plan, spent_s: float) -> Tuple[int, int]:
-    """How much is done of how much: frames, or seconds where the plan asks for a time."""
-    return (int(spent_s), int(plan.minimum_s)) if plan.minimum_s else (done, plan.frames)
+def _progress(done: int, frames: int, spent_s: float, least_s: float) -> Tuple[int, int]:
+    """How much is done of how much: frames, or seconds where a time is asked for."""
+    return (int(spent_s), int(least_s)) if least_s else (done, frames)
 
 
 def _no_clock() -> int:

@@ -26,6 +26,7 @@ PROBES = {
     "thermal": "harness.probes.thermal:Thermal",
     "clocks": "harness.probes.clocks:Clocks",
     "throttle": "harness.probes.throttle:Throttle",
+    "processes": "harness.probes.processes:Processes",
     "utilisation": "harness.probes.utilisation:Utilisation",
     "simulated": "harness.probes.simulated:Simulated",
 }

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from harness.telemetry import Array as Array
+from harness.telemetry import Telemetry, Trace
+
 STAGES = ("pre", "infer", "post")
 
 
@@ -115,7 +116,7 @@ class Job:
     the model. `stateful`: an answer may depend on the frames before. `timed`: push the camera frames
     back to back and time them. `labelled_path`: where it is given, predict every frame of
     that prepared pack afterwards, untimed, and keep the predictions. `number` counts the fresh processes
-    of a case from 0.
+    of a case from 0. `telemetry`: which sensors are sampled meanwhile.
     """
 
     case: Case
@@ -137,6 +138,7 @@ class Job:
     cpu_cores: Tuple[int, ...] = ()
     memory_limit_bytes: int = 0
     number: int = 0
+    telemetry: Telemetry = field(default_factory=Telemetry)
 
     def to_json(self) -> str:
         """The Job as JSON text."""
@@ -154,6 +156,7 @@ class Job:
         raw["task"] = TaskSpec(**raw["task"])
         raw["extra_inputs"] = tuple(ExtraInput(**{**one, "shape": tuple(one["shape"])}) for one in raw["extra_inputs"])
         raw["cpu_cores"] = tuple(raw["cpu_cores"])
+        raw["telemetry"] = Telemetry.from_wire(raw["telemetry"])
         return Job(**raw)
 
 
@@ -167,6 +170,8 @@ class Run:
     marks: scalar measurements by name with the unit in the name (load_ns, rss_steady_bytes, ...).
     facts: what really ran: engine version, precision, threads, providers, placement, hashes.
     predictions: one 2-D float32 array per frame (empty where the run keeps none).
+    traces: what the sensors told meanwhile, one per probe. facts["phases"] has the start and the end of "frames" and
+        of the idle phases "idle_before" and "idle_after" on the same monotonic clock.
     """
 
     stages: Mapping[str, Array]
@@ -177,12 +182,15 @@ class Run:
     marks: Mapping[str, float]
     facts: Mapping[str, Any]
     predictions: Tuple[Array, ...] = ()
+    traces: Tuple[Trace, ...] = ()
 
     def save(self, folder: Path) -> None:
         """Write run.npz, predictions.npz where there are any, and run.json, which comes last."""
         if self.predictions:
             save_predictions(self.predictions, folder)
         arrays: Dict[str, Any] = {f"stage_{name}": column for name, column in self.stages.items()}
+        for index, trace in enumerate(self.traces):
+            arrays[f"trace_{index}_time"], arrays[f"trace_{index}_values"] = trace.time_ns, trace.values
         np.savez(
             folder / "run.npz",
             frame_ns=self.frame_ns,
@@ -191,8 +199,8 @@ class Run:
             warmup_ns=self.warmup_ns,
             **arrays,
         )
-        text = json.dumps({"marks": dict(self.marks), "facts": dict(self.facts)}, indent=1, sort_keys=True)
-        (folder / "run.json").write_text(text, encoding="utf-8")
+        said = {"marks": dict(self.marks), "facts": dict(self.facts), "traces": [one.to_wire() for one in self.traces]}
+        (folder / "run.json").write_text(json.dumps(said, indent=1, sort_keys=True), encoding="utf-8")
 
     @staticmethod
     def load(folder: Path) -> Run:
@@ -208,6 +216,10 @@ class Run:
             marks=raw["marks"],
             facts=raw["facts"],
             predictions=load_predictions(folder),
+            traces=tuple(
+                Trace.from_wire(one, arrays[f"trace_{index}_time"], arrays[f"trace_{index}_values"])
+                for index, one in enumerate(raw["traces"])
+            ),
         )
 
 

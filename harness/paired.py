@@ -11,19 +11,21 @@ import itertools
 import json
 import random
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
 from harness.case import Array, Job, read_arrays
 from harness.frames import Frame, read_pack
-from harness.measure import Say, garbage_collector_off
+from harness.owncost import garbage_collector_off
 from harness.pipeline import Pipeline, push, split_records
 from harness.runtimes import Runtime, open_runtime
+from harness.sampling import Sampling
 from harness.tasks import open_task
+from harness.warmup import Say
 
 ARMS = ("reference", "null", "candidate")
 WARMUP_FRAMES = 10
@@ -86,20 +88,37 @@ class PairedRun:
 def measure_pair(job: PairedJob, say: Say) -> PairedRun:
     """Carry out all rounds of `job`; `say` is told (phase, rounds done, rounds in all) before each.
 
-    Raises what the engines raise.
+    Raises what the engines raise. Where only the candidate has sensors, they are sampled during its frames and rest
+    during the reference's: what sampling itself costs.
     """
     chance = random.Random(job.seed)
     frames = read_pack(Path(job.candidate.frames_path))
     rounds: List[_Round] = []
-    for number in range(job.rounds):
-        say("round", number, job.rounds)
-        rounds.append(_one_round(job, frames, chance, rounds[0] if rounds else None, number))
+    with _resting_sampler(job) as sampling:
+        for number in range(job.rounds):
+            say("round", number, job.rounds)
+            rounds.append(_one_round(job, frames, chance, rounds[0] if rounds else None, number, sampling))
     return PairedRun(
         frame_ns=np.stack([one.frame_ns for one in rounds]),
         cpu_ns=np.stack([one.cpu_ns for one in rounds]),
         load_ns=np.stack([one.load_ns for one in rounds]),
         facts=rounds[-1].facts,
     )
+
+
+@contextmanager
+def _resting_sampler(job: PairedJob) -> Iterator[Optional[Sampling]]:
+    """A sampler that is asleep, where there is one to compare with none."""
+    if job.reference.telemetry.probes or not job.candidate.telemetry.probes:
+        yield None
+        return
+    sampling = Sampling(job.candidate.telemetry, job.candidate.cpu_cores)
+    sampling.start()
+    sampling.pause()
+    try:
+        yield sampling
+    finally:
+        sampling.stop()
 
 
 @dataclass(frozen=True)
@@ -115,7 +134,8 @@ class _Round:
 class _Arm:
     """One build, loaded: its pipeline and its clocks."""
 
-    def __init__(self, job: Job, runtime: Runtime, stack: ExitStack, number: int) -> None:
+    def __init__(self, job: Job, runtime: Runtime, stack: ExitStack, number: int, sampling: Optional[Sampling]) -> None:
+        self._sampling = sampling
         getattr(runtime, "begin_run", _ignore)(number)
         self.clock = getattr(runtime, "clock", time.perf_counter_ns)
         self.cpu_clock = getattr(runtime, "clock", time.thread_time_ns)
@@ -128,14 +148,26 @@ class _Arm:
         self._pipeline = Pipeline(job, runtime, open_task(job.task, job.input))
 
     def push(self, source: Iterator[Frame], count: int) -> Dict[str, Array]:
-        with garbage_collector_off():
+        with garbage_collector_off(), self._sampled():
             return split_records(push(itertools.islice(source, count), self._pipeline, self.clock, self.cpu_clock))
 
+    @contextmanager
+    def _sampled(self) -> Iterator[None]:
+        if self._sampling is None:
+            yield
+            return
+        self._sampling.resume()
+        yield
+        self._sampling.pause()
 
-def _one_round(job: PairedJob, frames: Sequence[Frame], chance: random.Random, first: Any, number: int) -> _Round:
+
+def _one_round(
+    job: PairedJob, frames: Sequence[Frame], chance: random.Random, first: Any, number: int,
+    sampling: Optional[Sampling],
+) -> _Round:  # fmt: skip
     jobs = {"reference": job.reference, "null": job.reference, "candidate": job.candidate}
     with ExitStack() as stack:
-        arms, ballast = _loaded(jobs, chance, stack, number)
+        arms, ballast = _loaded(jobs, chance, stack, number, sampling)
         warm = {name: arms[name].push(itertools.cycle(frames), WARMUP_FRAMES)["frame"] for name in ARMS}
         size, blocks = (first.segment_frames, first.blocks) if first else _sizes(arms, warm)
         columns = [column for _ in range(blocks) for column in _block(arms, frames, size, chance)]
@@ -151,7 +183,7 @@ def _one_round(job: PairedJob, frames: Sequence[Frame], chance: random.Random, f
 
 
 def _loaded(
-    jobs: Mapping[str, Job], chance: random.Random, stack: ExitStack, number: int
+    jobs: Mapping[str, Job], chance: random.Random, stack: ExitStack, number: int, sampling: Optional[Sampling]
 ) -> Tuple[Dict[str, _Arm], bytes]:
     """The three arms in a random order, so that none always gets the same place in memory."""
     ballast = bytes(chance.randrange(LARGEST_ALLOCATION_BYTES))
@@ -159,7 +191,8 @@ def _loaded(
     for slot, name in enumerate(chance.sample(ARMS, len(ARMS))):
         one = jobs[name]
         runtime = open_runtime(one.engine, one.model_path, one.options)
-        arms[name] = _Arm(one, runtime, stack, number * len(ARMS) + slot)
+        sampled = sampling if name == "candidate" else None
+        arms[name] = _Arm(one, runtime, stack, number * len(ARMS) + slot, sampled)
     return arms, ballast
 
 

@@ -18,7 +18,8 @@ Array = npt.NDArray[Any]
 class Channel:
     """One quantity of a sensor, as the device names it.
 
-    unit: "mW", "mJ" (a counter that only grows), "C", "kHz", "events" (a counter), "%", "bytes" or "state".
+    unit: "mW", "mJ" (a counter that only grows), "C", "kHz", "events" (a counter), "%", "bytes", "state" (0 is
+    quiet) or "processes".
     resolution: the smallest step of a value; interval_ms: how often the sensor renews it; both where it is known.
     """
 
@@ -34,7 +35,7 @@ class PowerRule:
 
     name: how results refer to the rule. probe: entry of the profile's probes. rails: the channels to add.
     scope: "module", "board input", "CPU package", ... gain_percent: the sensor's own gain error, from its data
-    sheet or a calibration.
+    sheet or a calibration. beside: further "probe/channel" whose energy is told beside: the board's input, a counter.
     """
 
     name: str
@@ -42,6 +43,7 @@ class PowerRule:
     rails: Tuple[str, ...]
     scope: str
     gain_percent: float = 0.0
+    beside: Tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,8 @@ class Telemetry:
     def from_wire(raw: Mapping[str, Any]) -> Telemetry:
         """Rebuild what dataclasses.asdict made of one."""
         rule = raw["power"]
-        power = PowerRule(**{**rule, "rails": tuple(rule["rails"])}) if rule else None
+        lists = {name: tuple(rule[name]) for name in ("rails", "beside")} if rule else {}
+        power = PowerRule(**{**rule, **lists}) if rule else None
         return Telemetry(**{**raw, "power": power})
 
 

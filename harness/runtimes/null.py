@@ -13,6 +13,7 @@ class Null:
     """Gives the same zeros for every frame."""
 
     in_calling_thread = True
+    built_in = True
 
     def __init__(self, model_path: str) -> None:
         self.model_path = model_path

@@ -6,8 +6,8 @@ Keys of the file, all optional: `shape` of the image input; `answer` ("brightnes
 the mean pixel is above 0.5; "constant"; "nan"); `error_share` of wrong answers; `load_ms`,
 `infer_ms`, `sigma` (log-normal), `process_sigma` (the same between processes), `tail_share` and
 `tail_ms` (rare slow frames), `drift_per_frame`; `background_share` of the cores that others seem to
-use; `model_bytes` and `runtime_bytes`; `fault` ("refuse", "crash", "hang", "out_of_memory",
-"fail_at_run", "flood", "vanish") at frame `fault_at`.
+use; `model_bytes`, `runtime_bytes` and `leak_bytes` per frame; what simulated_sensors.py adds; `fault`
+("refuse", "crash", "hang", "out_of_memory", "fail_at_run", "flood", "vanish") at frame `fault_at`.
 """
 
 from __future__ import annotations
@@ -16,25 +16,29 @@ import json
 import os
 import sys
 import time
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
 
 from harness.case import Array, TensorSpec
 from harness.errors import EngineError
+from harness.runtimes import simulated_sensors
+from harness.telemetry import Telemetry
 
 CLOCK_READ_NS = 40
 DEFAULTS: Dict[str, Any] = {
     "shape": [1, 1, 20, 32], "answer": "brightness", "error_share": 0.0,
     "load_ms": 20.0, "infer_ms": 5.0, "sigma": 0.01, "process_sigma": 0.0, "tail_share": 0.0, "tail_ms": 0.0,
     "drift_per_frame": 0.0, "background_share": 0.0,
-    "model_bytes": 2_000_000, "runtime_bytes": 30_000_000, "fault": "", "fault_at": 0,
+    "model_bytes": 2_000_000, "runtime_bytes": 30_000_000, "leak_bytes": 0, "fault": "", "fault_at": 0,
+    **simulated_sensors.DEFAULTS,
 }  # fmt: skip
 
 
 CHOICES = {
     "answer": ("brightness", "constant", "nan"),
     "fault": ("", "refuse", "crash", "hang", "out_of_memory", "fail_at_run", "flood", "vanish"),
+    "sensor_fault": simulated_sensors.FAULTS,
 }
 
 
@@ -54,6 +58,10 @@ class VirtualClock:
 
 class RealClock:
     """The machine's clock; time passes by sleeping."""
+
+    @property
+    def now_ns(self) -> int:
+        return time.perf_counter_ns()
 
     def __call__(self) -> int:
         return time.perf_counter_ns()
@@ -103,6 +111,7 @@ class Simulated:
     """speed: every duration is divided by it. seed: of the noise. real_time: sleep instead of pretending."""
 
     in_calling_thread = True
+    built_in = True
 
     def __init__(self, model_path: str, speed: float = 1.0, seed: int = 0, real_time: bool = False) -> None:
         self._model_path = model_path
@@ -112,10 +121,21 @@ class Simulated:
         self.clock: Any = RealClock() if real_time else VirtualClock()
         self.memory = SimulatedMemory()
         self.load = SimulatedLoad(self.clock)
+        self._ended_ns: List[int] = []
+        if not real_time:
+            self.sampling = self._sampling  # otherwise the machine's own sensors are asked
 
     def begin_run(self, number: int) -> None:
         """The noise of each process of a session is another one, and the same every time."""
         self._seed += number
+
+    def _sampling(self, telemetry: Telemetry, cores: Sequence[int]) -> simulated_sensors.SimulatedSampling:
+        """Its sensors, on its own clock."""
+        return simulated_sensors.SimulatedSampling(telemetry, self.clock, self._model, self._ended_ns)
+
+    def rest(self, seconds: float) -> None:
+        """Idle time passes on its own clock too."""
+        self.clock.advance(round(seconds * 1e9))
 
     def prepare(self) -> None:
         """Nothing to import; the pretended engine takes its memory here."""
@@ -143,6 +163,8 @@ class Simulated:
             _fail(self._model["fault"])
         self._pass(self._duration_ms())
         self._frame += 1
+        self._ended_ns.append(self.clock.now_ns)
+        self.memory.grow(int(self._model["leak_bytes"]))
         return {"scores": self._answer(float(feeds["image"].mean()))}
 
     def facts(self) -> Dict[str, Any]:

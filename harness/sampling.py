@@ -1,0 +1,160 @@
+"""The worker's side of the sampler: start it, let it rest, end it, and read what it told."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+
+import numpy as np
+
+from harness.sampler import READY
+from harness.telemetry import Telemetry, Trace, empty_trace
+
+START_S, END_S = 15.0, 5.0
+
+
+class Sampling:
+    """A sampler in a process of its own, on a core that is not measured where there is one.
+
+    Nothing here raises: a sampler that cannot be started, or that dies, leaves traces that say so. core: where it
+    runs, None where every core is measured.
+    """
+
+    def __init__(self, telemetry: Telemetry, measured_cores: Sequence[int] = ()) -> None:
+        self._telemetry = telemetry
+        self.core = spare_core(measured_cores)
+        self._process: Optional[subprocess.Popen[bytes]] = None
+        self._fault = ""
+
+    def start(self) -> None:
+        """Returns when every sensor is open, or after 15 s."""
+        self._folder = tempfile.TemporaryDirectory(prefix="dms-sampler-")
+        config, journal = (str(Path(self._folder.name) / name) for name in ("config.json", "journal"))
+        try:
+            probes = {name: dict(options) for name, options in self._telemetry.probes.items()}
+            Path(config).write_text(json.dumps({"probes": probes, "core": self.core}), encoding="utf-8")
+            command = [sys.executable, "-m", "harness.sampler", config, journal]
+            # A group of its own, so that programs that it started rest and end with it.
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+            )
+        except OSError as error:
+            self._fault = f"the sampler cannot be started: {error}"
+            return
+        assert self._process.stdout is not None
+        ready = select.select([self._process.stdout], [], [], START_S)[0]
+        if not ready or os.read(self._process.stdout.fileno(), len(READY)) != READY:
+            self._fault = "the sampler was not ready in time" if not ready else "the sampler died at its start"
+
+    def pause(self) -> None:
+        """Take no samples until `resume`."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Go on after `pause`."""
+        self._signal(signal.SIGCONT)
+
+    def stop(self) -> Tuple[Trace, ...]:
+        """End the sampler; one trace per entry of the telemetry's probes, in its order."""
+        status = self._end()
+        if status and not self._fault:
+            self._fault = f"the sampler died ({_death(status)})"
+        traces = read_journal(Path(self._folder.name) / "journal", tuple(self._telemetry.probes), self._fault)
+        self._folder.cleanup()
+        return traces
+
+    def _signal(self, number: int) -> None:
+        if self._process is not None and self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
+
+    def _end(self) -> int:
+        if self._process is None:
+            return 0
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self.resume()
+        self._process.stdin.close()
+        try:
+            return self._process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self._signal(signal.SIGKILL)
+            return self._process.wait()
+        finally:
+            self._process.stdout.close()
+
+
+def spare_core(measured: Sequence[int]) -> Optional[int]:
+    """The highest core that may be used and that is not measured; None where there is none, or only one in all.
+
+    The worker has confined itself to the measured cores: what it was given first is what its parent has.
+    """
+    if not hasattr(os, "sched_getaffinity"):
+        return None
+    allowed = os.sched_getaffinity(os.getppid()) | os.sched_getaffinity(0)
+    left = allowed - set(measured)
+    return max(left) if left and len(allowed) > 1 else None
+
+
+def read_journal(path: Path, entries: Sequence[str], fault: str) -> Tuple[Trace, ...]:
+    """The traces in a journal, whole or cut off anywhere; an entry without a tail has `ended` early."""
+    heads: Dict[str, Mapping[str, Any]] = {}
+    tails: Dict[str, Mapping[str, Any]] = {}
+    samples: Dict[str, List[Mapping[str, Any]]] = {name: [] for name in entries}
+    for line in _lines(path):
+        if "head" in line:
+            heads[line["head"]] = line
+        elif "tail" in line:
+            tails[line["tail"]] = line
+        elif line.get("probe") in samples:
+            samples[line["probe"]].append(line)
+    why = fault or "the sampler's journal is cut off"
+    return tuple(_trace(name, heads.get(name), samples[name], tails.get(name), why) for name in entries)
+
+
+def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return
+    for line in content.split(b"\n"):
+        try:
+            found = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(found, dict):
+            yield found
+
+
+def _trace(
+    name: str, head: Optional[Mapping[str, Any]], samples: List[Mapping[str, Any]], tail: Optional[Mapping[str, Any]],
+    fault: str,
+) -> Trace:  # fmt: skip
+    if head is None:
+        return empty_trace(name, fault)
+    if head["missing"]:
+        return empty_trace(name, head["missing"])
+    width = len(head["channels"])
+    whole = [one for one in samples if len(one["values"]) == width]
+    reasons = Counter(value for one in whole for value in one["values"] if isinstance(value, str))
+    facts = {**head["facts"], **({"sampler_cpu_ns": tail["cpu_ns"]} if tail else {})}
+    wire = {
+        "probe": name, "channels": head["channels"], "period_ns": head["period_ns"], "reasons": dict(reasons),
+        "facts": facts, "facts_after": tail["facts"] if tail else {}, "missing": "", "ended": "" if tail else fault,
+    }  # fmt: skip
+    values = [[np.nan if isinstance(one, str) else one for one in sample["values"]] for sample in whole]
+    time_ns = np.array([one["at"] for one in whole], np.int64)
+    return Trace.from_wire(wire, time_ns, np.array(values, np.float64).reshape(len(whole), width))
+
+
+def _death(status: int) -> str:
+    return f"signal {-status}" if status < 0 else f"exit status {status}"

@@ -1,0 +1,136 @@
+"""The sampler is a process of its own: what it tells, what it costs, and how it can fail."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.sampling import Sampling, read_journal, spare_core
+from harness.telemetry import Telemetry
+
+
+def sampled(seconds: float, cores: tuple[int, ...] = (), **probes):
+    sampling = Sampling(Telemetry(probes=probes), cores)
+    sampling.start()
+    time.sleep(seconds)
+    return sampling.stop()
+
+
+def test_each_sensor_is_read_at_its_own_pace_on_the_clock_of_the_frames():
+    before = time.perf_counter_ns()
+    fast, slow = sampled(1.0, fast={"kind": "simulated", "rate_hz": 50}, slow={"kind": "simulated", "rate_hz": 5})
+    after = time.perf_counter_ns()
+    assert 25 <= len(fast.time_ns) <= 52
+    assert 4 <= len(slow.time_ns) <= 7
+    assert fast.period_ns == 20_000_000
+    assert before < fast.time_ns[0] < fast.time_ns[-1] < after
+    assert (np.diff(fast.time_ns) > 0).all()
+
+
+def test_values_reasons_and_facts_arrive_as_the_sensor_told_them():
+    (trace,) = sampled(0.5, board={"kind": "simulated", "power_mw": 4321.5, "silent_every": 3})
+    power = trace.column("VDD_SIM")
+    silent = np.isnan(power)
+    assert set(power[~silent]) == {4321.5}
+    assert trace.reasons == {"the simulated sensor is silent": 2 * silent.sum()}
+    assert trace.ended == trace.missing == ""
+    assert trace.facts["readings"] == 0
+    assert trace.facts_after["readings"] == len(power)
+
+
+def test_a_sensor_that_is_not_there_says_so_and_leaves_the_others_alone():
+    absent, board = sampled(0.2, absent={"kind": "simulated", "missing": True}, board={"kind": "simulated"})
+    assert absent.missing == "the simulated sensor is missing; leave `missing` out"
+    assert len(absent.time_ns) == 0
+    assert len(board.time_ns) > 1
+
+
+@pytest.mark.parametrize(
+    ("probes", "said"),
+    [
+        ({"board": {"kind": "no-such"}}, "no probe called 'no-such'"),
+        ({"board": {"kind": "simulated", "volts": 3}}, "probe options do not fit 'simulated'"),
+    ],
+)
+def test_a_wrong_probe_is_a_missing_one_with_its_sentence(probes, said):
+    (trace,) = sampled(0.0, **probes)
+    assert said in trace.missing
+
+
+def test_a_sampler_that_dies_leaves_what_it_told_and_says_that_it_died():
+    (trace,) = sampled(0.6, board={"kind": "simulated", "dies_at": 4})
+    assert trace.ended == f"the sampler died (signal {signal.SIGABRT.value})"
+    assert len(trace.time_ns) == 3
+
+
+def test_a_sampler_killed_from_outside_says_so():
+    sampling = Sampling(Telemetry(probes={"board": {"kind": "simulated"}}))
+    sampling.start()
+    time.sleep(0.3)
+    os.kill(sampling._process.pid, signal.SIGKILL)
+    (trace,) = sampling.stop()
+    assert trace.ended == "the sampler died (signal 9)"
+    assert len(trace.time_ns) > 1
+
+
+def test_a_resting_sampler_takes_no_samples():
+    sampling = Sampling(Telemetry(probes={"board": {"kind": "simulated", "rate_hz": 50}}))
+    sampling.start()
+    sampling.pause()
+    time.sleep(0.1)
+    quiet_from = time.monotonic_ns()
+    time.sleep(0.4)
+    quiet_to = time.monotonic_ns()
+    sampling.resume()
+    time.sleep(0.2)
+    (trace,) = sampling.stop()
+    assert not ((trace.time_ns > quiet_from) & (trace.time_ns < quiet_to)).any()
+    assert (trace.time_ns >= quiet_to).any()
+
+
+def test_a_sensor_slower_than_its_pace_is_not_asked_twice_for_what_it_missed():
+    (trace,) = sampled(0.6, board={"kind": "simulated", "rate_hz": 100, "slow_ms": 55})
+    assert np.diff(trace.time_ns).min() > 50e6
+
+
+def test_no_process_and_no_file_stay_behind(processes, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    sampled(0.1, board={"kind": "simulated"})
+    assert not [pid for pid in processes(str(tmp_path)) if pid != os.getpid()]
+    assert not list(tmp_path.glob("dms-sampler-*"))
+
+
+def test_the_sampler_keeps_off_the_measured_cores():
+    allowed = os.sched_getaffinity(0) | os.sched_getaffinity(os.getppid())
+    assert spare_core(tuple(allowed)) is None
+    if len(allowed) > 1:
+        assert spare_core(()) == max(allowed)
+        assert spare_core((max(allowed),)) == max(allowed - {max(allowed)})
+
+
+HEAD = {
+    "head": "board", "missing": "", "channels": [{"name": "power", "unit": "mW"}], "facts": {}, "period_ns": 50,
+}  # fmt: skip
+LINES = [HEAD, *({"probe": "board", "at": at, "values": [1.5]} for at in (10, 60, 110)),
+         {"tail": "board", "facts": {}, "cpu_ns": 7}]  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_a_journal_cut_or_changed_anywhere_invents_no_sample(tmp_path_factory, data):
+    whole = "".join(json.dumps(one) + "\n" for one in LINES).encode()
+    cut = data.draw(st.integers(0, len(whole)))
+    path = tmp_path_factory.mktemp("journal") / "journal"
+    path.write_bytes(whole[:cut])
+    (trace,) = read_journal(path, ["board"], "")
+    assert set(trace.time_ns) <= {10, 60, 110}
+    assert set(trace.values[:, 0]) <= {1.5} if len(trace.time_ns) else True
+    if cut < len(whole) - 1:
+        assert trace.ended or trace.missing

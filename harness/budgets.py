@@ -28,6 +28,7 @@ DERIVED = {
     "accuracy_loss_points": Limit(unit="points", better="less"),
     "label_flips_percent": Limit(unit="%", better="less"),
     "memory_share_percent": Limit(unit="%", better="less"),
+    "net_power_w": Limit(unit="W", better="less"),
 }
 
 

@@ -10,6 +10,7 @@ import hashlib
 import json
 import subprocess
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ def identity_of(job: Job, profile: DeviceProfile, run: Run) -> dict[str, Any]:
         "input": _digest(vars(job.input)),
         "task": _digest([job.task.name, dict(job.task.options)]),
         "frames": Path(job.frames_path).name,
+        "telemetry": _digest(asdict(job.telemetry)) if job.telemetry.probes else "none",
         "protocol": PROTOCOL,
     }
     own = ENGINE_FACTS if profile.simulated else (*MACHINE_FACTS, *TOOL_FACTS, *ENGINE_FACTS)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from statistics import median
+from dataclasses import dataclass, field
+from statistics import mean, median
 from typing import Any
 
 import numpy as np
 
 from harness.budgets import DERIVED
 from harness.case import STAGES, Case, Plan, Run
+from harness.energy import Energy, energy_of, power_rule
 from harness.metrics import METRICS
 from harness.parity import Parity
+from harness.preconditions import faults
+from harness.profile import Conditions
 from harness.tasks import Score
 
+CAMERA_FPS = 30.0
 RESIDUAL_SHARE = 0.001
 RESIDUAL_FLOOR_NS = 20_000
 
@@ -25,7 +29,8 @@ class Measurement:
 
     parent_score: of the variant that this one was made from, on the same runtime and frames; parity: the two
     beside each other, frame by frame.
-    device_memory_mb: what the device has, where its profile says so; otherwise the device is asked.
+    device_memory_mb: what the device has, where its profile says so; otherwise the device is asked. wanted: the
+    conditions of the profile. discarded: runs of a session that the device disturbed, so that it was measured again.
     """
 
     case: Case
@@ -36,6 +41,8 @@ class Measurement:
     parity: Parity | None = None
     device_memory_mb: float | None = None
     simulated: bool = False
+    wanted: Conditions = field(default_factory=Conditions)
+    discarded: tuple[Run, ...] = ()
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -48,19 +55,44 @@ class Measurement:
         size = max(self.plan.runs, 1)
         return tuple(self.runs[first : first + size] for first in range(0, len(self.runs), size))
 
+    @property
+    def energies(self) -> tuple[Energy | str, ...]:
+        """The energy of every process that had it measured, or why it tells none."""
+        return tuple(energy_of(run) for run in self.runs if power_rule(run) is not None)
+
+    @property
+    def power_fault(self) -> str:
+        """Why the energy that was asked for is not known; empty where it is, or where nobody asked."""
+        return next((one for one in self.energies if isinstance(one, str)), "")
+
+    @property
+    def net_power_w(self) -> tuple[float, float] | None:
+        """Net power at the camera's 30 frames a second with its uncertainty (k = 2), the largest of all windows."""
+        found = [one.net_w_at(CAMERA_FPS) for one in self.energies if isinstance(one, Energy)]
+        if not found or self.power_fault:
+            return None
+        return mean(net for net, _ in found), max(uncertainty for _, uncertainty in found)
+
+    @property
+    def condition_faults(self) -> list[str]:
+        """What was not as the profile asks while any of the runs was measured."""
+        return list(dict.fromkeys(fault for run in self.runs for fault in faults(run, self.wanted)))
+
     def value(self, metric: str) -> float | None:
         """The median over the runs of one number per run; derived metrics from the whole."""
         if metric in DERIVED:
             return self._derived(metric)
         values = [METRICS[metric].value(run) for run in self.runs]
         known = [one for one in values if one is not None]
-        return median(known) if known and len(known) == len(values) else None
+        return median(known) if known and (METRICS[metric].once or len(known) == len(values)) else None
 
     def _derived(self, metric: str) -> float | None:
         if metric == "memory_share_percent":
             peak = self.value("peak_memory_mb")
             device = self.device_memory_mb or self.value("device_memory_mb")
             return 100 * peak / device if peak and device else None
+        if metric == "net_power_w":
+            return self.net_power_w[0] if self.net_power_w else None
         if metric == "label_flips_percent":
             flips = self.parity.flips if self.parity else None
             return None if flips is None or self.parity is None else 100 * flips / self.parity.frames

@@ -9,7 +9,9 @@ from typing import Literal
 import numpy as np
 
 from harness.case import STAGES, Array, Run
+from harness.energy import Energy, energy_of
 from harness.stats.bounds import minimum_frames, nearest_rank
+from harness.surroundings import Temperatures, temperatures, throttled_share, utilisation_percent
 
 MS, MB = 1e6, 1e6
 WINDOW_FRAMES = 30
@@ -26,7 +28,8 @@ class Metric:
     of: the number, None where the run does not tell. min_frames: below it the number is not given.
     speed: depends on how fast the machine is at the moment (the smoke plan never judges these).
     frames: comes from the timed frames, so it means something only where these became steady and add
-    up. stage and share: of a percentile, which is judged by the exact bound over frames.
+    up. stage and share: of a percentile, which is judged by the exact bound over frames. once: told by one process
+    of a session only.
     tolerance_percent: how much worse than the accepted baseline is still tolerated; None: not compared.
     """
 
@@ -37,6 +40,7 @@ class Metric:
     min_frames: int = 1
     speed: bool = True
     frames: bool = False
+    once: bool = False
     stage: str = ""
     share: float | None = None
     tolerance_percent: float | None = None
@@ -108,13 +112,45 @@ def _mark(name: str, divisor: float) -> Callable[[Run], float | None]:
     return lambda run: run.marks[name] / divisor if name in run.marks else None
 
 
+def _energy(of: Callable[[Energy], float | None]) -> Callable[[Run], float | None]:
+    def told(run: Run) -> float | None:
+        found = energy_of(run)
+        return of(found) if isinstance(found, Energy) else None
+
+    return told
+
+
+def _temperature(of: Callable[[Temperatures], float]) -> Callable[[Run], float | None]:
+    def told(run: Run) -> float | None:
+        found = temperatures(run)
+        return None if found is None else of(found)
+
+    return told
+
+
+def _utilisation(what: str) -> Callable[[Run], float | None]:
+    return lambda run: utilisation_percent(run, what)
+
+
+def _throttled_percent(run: Run) -> float | None:
+    share = throttled_share(run)
+    return None if share is None else 100 * share
+
+
+def _leak(run: Run) -> float | None:
+    """Growth of the resident memory over the timed frames."""
+    grown = _growth("rss_steady_bytes", "rss_before_frames_bytes")(run)
+    return None if grown is None else 1e3 * grown / len(run.frame_ns)
+
+
 def _growth(after: str, before: str) -> Callable[[Run], float | None]:
     return lambda run: (run.marks[after] - run.marks[before]) / MB if {after, before} <= run.marks.keys() else None
 
 
 def _peak(run: Run) -> float | None:
+    """On a Jetson with the buffers of its GPU, which lie in the same memory and are in no process's own count."""
     peaks = [value for name, value in run.marks.items() if name.startswith("peak_")]
-    return max(peaks) / MB if peaks else None
+    return (max(peaks) + run.marks.get("nvmap_bytes", 0.0)) / MB if peaks else None
 
 
 _WINDOWS = WINDOW_FRAMES * MINIMUM_WINDOWS
@@ -142,8 +178,27 @@ _OTHER = (
     Metric(name="runtime_memory_mb", unit="MB", better="less", speed=False,
            of=_growth("rss_steady_bytes", "rss_before_import_bytes")),
     Metric(name="peak_memory_mb", unit="MB", better="less", speed=False, of=_peak, tolerance_percent=3.0),
+    Metric(name="pss_mb", unit="MB", better="less", speed=False, of=_mark("pss_bytes", MB)),
+    Metric(name="gpu_memory_mb", unit="MB", better="less", speed=False, of=_mark("nvmap_bytes", MB)),
     Metric(name="device_memory_mb", unit="MB", better="more", speed=False, of=_mark("device_memory_bytes", MB)),
+    Metric(name="memory_growth_kb_per_frame", unit="kB", better="less", speed=False, of=_leak, min_frames=100),
     Metric(name="file_size_mb", unit="MB", better="less", speed=False, of=_mark("file_bytes", MB)),
+    Metric(name="power_mean_w", unit="W", better="less", once=True, of=_energy(lambda one: one.mean_w)),
+    Metric(name="power_peak_w", unit="W", better="less", once=True, of=_energy(lambda one: one.peak_w)),
+    Metric(name="energy_per_frame_mj", unit="mJ", better="less", once=True, of=_energy(lambda one: one.gross_mj),
+           tolerance_percent=5.0),
+    Metric(name="net_energy_per_frame_mj", unit="mJ", better="less", once=True,
+           of=_energy(lambda one: one.net_mj if one.resolved else None)),
+    Metric(name="fps_per_w", unit="1/(s W)", better="more", once=True,
+           of=_energy(lambda one: one.frames / one.seconds / one.mean_w if one.mean_w > 0 else None)),
+    Metric(name="temperature_start_c", unit="C", better="less", of=_temperature(lambda one: one.start_c)),
+    Metric(name="temperature_end_c", unit="C", better="less", of=_temperature(lambda one: one.end_c)),
+    Metric(name="temperature_slope_c_per_min", unit="C/min", better="less",
+           of=_temperature(lambda one: one.slope_c_per_min)),
+    Metric(name="throttled_share_percent", unit="%", better="less", of=_throttled_percent),
+    Metric(name="cpu_utilisation_percent", unit="%", better="less", of=_utilisation("cpu")),
+    Metric(name="gpu_utilisation_percent", unit="%", better="less", of=_utilisation("gpu")),
+    Metric(name="memory_controller_percent", unit="%", better="less", of=_utilisation("memory_controller")),
 )  # fmt: skip
 
 METRICS: dict[str, Metric] = {one.name: one for one in (*_latency_metrics(), *_OTHER)}

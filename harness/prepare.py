@@ -16,6 +16,7 @@ from harness.packing import Labelled, Source, camera_pack, prepared_pack
 from harness.profile import DeviceProfile
 from harness.runtimes import FORMATS
 from harness.tasks import open_task
+from harness.telemetry import PowerRule, Telemetry
 from harness.verdict import TailTest
 
 Progress = Callable[[Case, str, int, int], None]
@@ -128,6 +129,7 @@ class Preparation:
             frames_path=frames_path or str(self._camera_frames(card, spec)),
             input=spec, task=card.task_spec(), outputs=card.outputs(form),
             extra_inputs=card.extra_input_list(), timed=timed, labelled_path=labelled_path,
+            telemetry=telemetry_of(profile, self.setup.plan),
         )  # fmt: skip
 
     def labelled(self, case: Case) -> Labelled:
@@ -181,6 +183,16 @@ class Preparation:
         for warning in file.warnings:
             self.note(f"{case.model}/{case.variant}: {warning}")
         return file
+
+
+def telemetry_of(profile: DeviceProfile, plan: Plan) -> Telemetry:
+    """What the profile's sensors are asked; energy only by a plan that judges more than that things work."""
+    probes = {entry: {"kind": entry, **options} for entry, options in profile.probes.items()}
+    power = profile.power
+    if power is None or not plan.judges_speed:
+        return Telemetry(probes=probes)
+    rule = PowerRule(power.rule, power.probe, power.rails, power.scope, power.gain_percent, power.beside)
+    return Telemetry(probes=probes, power=rule, window_s=power.window_s, idle_s=power.idle_s)
 
 
 def source_of(card: ModelCard) -> Source:

@@ -12,12 +12,14 @@ from pydantic import Field, create_model, model_validator
 
 from harness.config import Schema, check, merged, read_toml
 from harness.errors import ConfigError, unknown
+from harness.probes import probe_class
 from harness.runtimes import runtime_class
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 ADDRESS = r"^([A-Za-z0-9_\[][A-Za-z0-9_.@:%\[\]-]*)?$"
 Positive = Annotated[float, Field(gt=0)]
 Limit = Annotated[float, Field(ge=0)]
+RateHz = Annotated[float, Field(gt=0, le=1000)]
 
 
 class Facts(Schema):
@@ -28,13 +30,48 @@ class Facts(Schema):
     int8_tops: Positive | None = None
 
 
+class Power(Schema):
+    """How the power of this device is told. rule: its name in results; rails: channels of `probe` that add up.
+
+    scope: what they cover ("module", "board input", "CPU package"); gain_percent: error of the sensor; beside: more
+    sensors as "probe/channel". Frames run for `window_s` at least, between two idle times of `idle_s`.
+    """
+
+    rule: str
+    probe: str
+    rails: tuple[str, ...]
+    scope: str
+    gain_percent: Limit = 0.0
+    beside: tuple[str, ...] = ()
+    window_s: Positive = 10.0
+    idle_s: Positive = 5.0
+
+
+class Conditions(Schema):
+    """What must hold before, during and after the frames; what was not so makes the numbers INVALID.
+
+    Empty or absent: not asked. power_mode: nvpmodel's name of it. max_oc3_per_s: this board's own rate of OC3 events.
+    min_free_disk_mib is asked for before anything is measured.
+    """
+
+    power_mode: str = ""
+    clocks_pinned: bool = False
+    governor: str = ""
+    online_cores: tuple[Annotated[int, Field(ge=0, lt=4096)], ...] = ()
+    max_start_c: float | None = None
+    max_swap_mib: Limit | None = None
+    max_oc3_per_s: Positive | None = None
+    min_free_disk_mib: Limit = 64.0
+
+
 class DeviceProfile(Schema):
     """One device. `runtimes` maps an entry's name to `engine` and that engine's options.
 
     budgets: metric -> limit, each a gate; advice: the same, printed but never red. `embedded`
     promises the embedded budgets (P99 < 30 ms, 30 fps) as gates. tolerances: metric -> per cent that it may be
     worse than the accepted baseline, over the general ones. `deadline_s` of one worker replaces
-    the plan's, for a device that is slower than most.
+    the plan's, for a device that is slower than most. probes: entry -> `kind`, `rate_hz` and options of a sensor that
+    is sampled meanwhile.
     """
 
     name: str = ""
@@ -50,6 +87,9 @@ class DeviceProfile(Schema):
     deadline_s: Positive | None = None
     facts: Facts = Facts()
     runtimes: Mapping[str, Mapping[str, Any]]
+    probes: Mapping[str, Mapping[str, Any]] = {}
+    power: Power | None = None
+    conditions: Conditions = Conditions()
     budgets: Mapping[str, Limit] = {}
     advice: Mapping[str, Limit] = {}
     tolerances: Mapping[str, Positive] = {}
@@ -106,20 +146,39 @@ def _checked(name: str, tables: dict[str, Any], path: Path) -> DeviceProfile:
         )
     for entry in profile.runtimes:
         _check_engine(profile, entry, f"{path}, runtimes.{entry}")
+    for entry in profile.probes:
+        _check_probe(profile, entry, f"{path}, probes.{entry}")
+    if profile.power and profile.power.probe not in profile.probes:
+        raise ConfigError(unknown("probe", profile.power.probe, profile.probes), where=f"{path}, power.probe")
     return profile
 
 
 def _check_engine(profile: DeviceProfile, entry: str, where: str) -> None:
-    """The engine's own keyword arguments are the schema of its options."""
     try:
         maker = runtime_class(profile.engine(entry))
     except ConfigError as error:
         raise error.placed(where) from None
-    hints = get_type_hints(maker.__init__)
-    parameters = list(inspect.signature(maker).parameters.values())[1:]
-    fields: Any = {one.name: (hints[one.name], ... if one.default is one.empty else one.default) for one in parameters}
-    schema = create_model(f"{entry}_options", __base__=Schema, **fields)
-    check(schema, profile.engine_options(entry), Path(where))
-    threads = profile.engine_options(entry).get("threads", 1)
+    options = profile.engine_options(entry)
+    _check_options(maker, options, where, skipped=1)
+    threads = options.get("threads", 1)
     if threads < 1:
         raise ConfigError(f"threads = {threads}: at least 1", where=where)
+
+
+def _check_probe(profile: DeviceProfile, entry: str, where: str) -> None:
+    options = profile.probes[entry]
+    try:
+        maker = probe_class(str(options.get("kind", entry)))
+    except ConfigError as error:
+        raise error.placed(where) from None
+    own = {key: value for key, value in options.items() if key != "kind"}
+    _check_options(maker, own, where, rate_hz=(RateHz, maker.rate_hz))
+
+
+def _check_options(maker: Any, options: Mapping[str, Any], where: str, skipped: int = 0, **general: Any) -> None:
+    """The keyword arguments of a rib's member are the schema of its options; `general` are those of all members."""
+    hints = get_type_hints(maker.__init__)
+    parameters = list(inspect.signature(maker).parameters.values())[skipped:]
+    fields: Any = {one.name: (hints[one.name], ... if one.default is one.empty else one.default) for one in parameters}
+    schema = create_model(f"{maker.__name__}_options", __base__=Schema, **fields, **general)
+    check(schema, options, Path(where))

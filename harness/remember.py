@@ -11,10 +11,12 @@ import numpy as np
 from harness.case import STAGES, Run
 from harness.context import context_of, disturbed
 from harness.history import open_history
+from harness.measurement import Measurement
 from harness.metrics import METRICS, MS
 from harness.paired import PairedRun
 from harness.pairing import CANDIDATE, REFERENCE
 from harness.pairing import RULE as PAIRED_RULE
+from harness.preconditions import faults
 from harness.record import Purpose, RecordedVerdict, SessionRecord
 from harness.session import Session
 from harness.verdict import Verdict
@@ -40,14 +42,23 @@ def records(session: Session, command: str, purpose: Purpose) -> Iterator[Sessio
     run = uuid.uuid4().hex[:12]
     for case, measured in session.measurements.items():
         verdicts = tuple(_recorded(one) for one in session.verdicts if one.case == case)
-        for runs in measured.sessions:
+        for runs, kept in _sessions_of(measured):
             yield SessionRecord(
                 id=uuid.uuid4().hex, at=at, purpose=purpose, case=case, plan=measured.plan,
                 identity=session.identity(case), context=context_of(runs),
                 provenance={**session.provenance(case), "command": command, "run": run},
-                simulated=measured.simulated, valid=not disturbed(runs), values=values_of(runs), runs=runs,
-                verdicts=verdicts,
+                simulated=measured.simulated, valid=kept and not disturbed(runs), values=values_of(runs), runs=runs,
+                verdicts=verdicts if kept else (),
             )  # fmt: skip
+
+
+def _sessions_of(measured: Measurement) -> Iterator[tuple[tuple[Run, ...], bool]]:
+    """The sessions of a case, and whether their surroundings were as the profile asks; the discarded ones first."""
+    size = max(measured.plan.runs, 1)
+    for first in range(0, len(measured.discarded), size):
+        yield measured.discarded[first : first + size], False
+    for runs in measured.sessions:
+        yield runs, not any(faults(run, measured.wanted) for run in runs)
 
 
 def paired_records(session: Session, command: str) -> Iterator[SessionRecord]:
@@ -88,10 +99,11 @@ def _arm(rounds: Sequence[PairedRun], arm: int, name: str) -> Run:
 
 
 def values_of(runs: Sequence[Run]) -> dict[str, tuple[float, ...]]:
-    """Every metric that all processes of a session tell: one value per process."""
+    """Every metric that a session tells: one value per process, or of the one process that is asked."""
     found = {name: [metric.value(run) for run in runs] for name, metric in METRICS.items()}
-    return {name: tuple(float(one) for one in values if one is not None)
-            for name, values in found.items() if None not in values}  # fmt: skip
+    known = {name: tuple(float(one) for one in values if one is not None) for name, values in found.items()}
+    return {name: values for name, values in known.items()
+            if values and (METRICS[name].once or len(values) == len(runs))}  # fmt: skip
 
 
 def _recorded(verdict: Verdict) -> RecordedVerdict:

@@ -114,6 +114,14 @@ def _resamples(inputs: Inputs) -> Ruling:
     return _decided(judge_resampled_loss, inputs, names)
 
 
+def _power(inputs: Inputs) -> Ruling:
+    """`net_w` with its `uncertainty_w` against `limit`: the whole interval must lie on one side."""
+    low, high = inputs["net_w"] - inputs["uncertainty_w"], inputs["net_w"] + inputs["uncertainty_w"]
+    if high <= inputs["limit"]:
+        return Ruling(outcome=Outcome.PASS)
+    return Ruling(outcome=Outcome.FAIL if low > inputs["limit"] else Outcome.INCONCLUSIVE)
+
+
 def _agreement(inputs: Inputs) -> Ruling:
     """`flips` of `frames` labels differ; at most `allowed_share` may."""
     found = judge_agreement(inputs["flips"], inputs["frames"], inputs["allowed_share"], alpha=inputs["alpha"])
@@ -139,5 +147,6 @@ RULES: dict[str, Callable[[Inputs], Ruling]] = {
     "clusters/1": _clusters,
     "resamples/1": _resamples,
     "agreement/1": _agreement,
+    "power/1": _power,
     "given/1": _given,
 }

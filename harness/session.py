@@ -12,7 +12,6 @@ from harness import against, lookback
 from harness.accuracy import keep_predictions, load_predictions, prediction_key, score_of
 from harness.budgets import MB_PER_MIB, Budget, budgets_for, budgets_of, check_metric, tolerances_of
 from harness.case import Array, Case, Job, Run
-from harness.dispatch import run_job
 from harness.errors import HarnessError
 from harness.fingerprint import identity_of, provenance_of
 from harness.measurement import Measurement
@@ -21,6 +20,7 @@ from harness.paired import PairedRun
 from harness.parity import compare_with_parent, slice_advice
 from harness.prepare import Preparation, Progress, Setup, cases_of, check_card
 from harness.rules import Outcome
+from harness.running import Runner
 from harness.tasks import Score, open_task
 from harness.verdict import Verdict, given, judge, judge_liveness, wants_frames
 
@@ -56,6 +56,7 @@ class Session:
         """ConfigError where there is no case, or a budget names no metric."""
         self.cases = cases_of(self.setup)
         self._preparation = Preparation(self.setup, self.cases, self.progress)
+        self._runner = Runner(setup=self.setup, progress=self.progress, note=self._preparation.note)
         for card in self.setup.cards:
             check_card(card)
         for case in self.cases:
@@ -148,14 +149,20 @@ class Session:
         """One more session of a measured case; what was found before stays."""
         measured = self.measurement(case)
         with self._remembered(case):
-            further = self._runs(self._preparation.job(case), len(measured.runs))
-            self.measurements[case] = replace(measured, runs=(*measured.runs, *further))
+            further = self._runner.session(self._preparation.job(case), len(measured.runs))
+            self.measurements[case] = replace(
+                measured, runs=(*measured.runs, *further.runs), discarded=(*measured.discarded, *further.discarded)
+            )
         return self.measurements[case]
 
     def identity(self, case: Case) -> Mapping[str, Any]:
         """What must be equal for a session of the case to be compared with this one."""
         measured = self.measurement(case)
         return identity_of(self._preparation.job(case), self.setup.profile, measured.runs[0])
+
+    def job(self, case: Case) -> Job:
+        """What a worker would carry out for the case."""
+        return self._preparation.job(case)
 
     def provenance(self, case: Case) -> Mapping[str, str]:
         """What a change of the case's numbers may be blamed on."""
@@ -211,7 +218,7 @@ class Session:
         """
         if case in self.errors and case not in self.measurements:
             raise self.errors[case]
-        return self._run(self._preparation.job(case, timed=False, labelled_path=str(labelled)), "predict")
+        return self._runner.run(self._preparation.job(case, timed=False, labelled_path=str(labelled)), "predict")
 
     def _measured_for(self, case: Case, metric: str) -> Measurement:
         if not self.cases[case].labelled or not metric.startswith(("accuracy_", "label_")):
@@ -231,10 +238,11 @@ class Session:
 
     def _measure(self, case: Case) -> Measurement:
         memory_mib = self.setup.profile.facts.memory_mib
-        runs = self._runs(self._preparation.job(case, labelled_path=self._labels_to_predict(case)))
+        found = self._runner.session(self._preparation.job(case, labelled_path=self._labels_to_predict(case)))
         self._preparation.job(case)  # refuses a file that changed while it was measured
         return Measurement(
-            case=case, plan=self.setup.plan, runs=runs,
+            case=case, plan=self.setup.plan, runs=found.runs, discarded=found.discarded,
+            wanted=self.setup.profile.conditions,
             device_memory_mb=memory_mib * MB_PER_MIB if memory_mib else None,
             simulated=self.setup.profile.simulated,
         )  # fmt: skip
@@ -280,20 +288,3 @@ class Session:
 
     def _prediction_key(self, case: Case, labelled_path: str) -> str:
         return prediction_key(self._preparation.job(case, timed=False, labelled_path=labelled_path), self.setup.profile)
-
-    def _runs(self, job: Job, first: int = 0) -> tuple[Run, ...]:
-        """One session: one run per fresh process, counted on from `first`; only the very first predicts."""
-        count = self.setup.plan.runs
-        numbers = range(first, first + count)
-        unlabelled = replace(job, labelled_path="")
-        jobs = (replace(job if number == 0 else unlabelled, number=number) for number in numbers)
-        total = first + count
-        return tuple(self._run(one, f"run {one.number + 1} of {total}") for one in jobs)
-
-    def _run(self, job: Job, name: str) -> Run:
-        folder = self.setup.work / job.case.model / f"{job.case.variant}.{job.case.runtime}" / name.replace(" ", "-")
-
-        def progress(phase: str, done: int, total: int) -> None:
-            self.progress(job.case, f"{name}, {phase}", done, total)
-
-        return run_job(job, self.setup.profile, folder, progress, self.setup.root)

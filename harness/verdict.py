@@ -20,6 +20,9 @@ from harness.wording import sentence_of, unmeasured
 # "Under" means under for these; everywhere else a value at its limit is within it.
 STRICT = ("accuracy_loss_points", "fps_fluctuation_percent")
 # One frame of a hundred is a whole point: fewer labelled frames than this say nothing about a limit.
+INFRA = "INFRA"
+# What stands for power as a whole where the surroundings are asked.
+POWER = "power_mean_w"
 LABELLED_FRAMES = {"accuracy_min_percent": 500, "accuracy_loss_points": 2000}
 
 
@@ -67,6 +70,7 @@ class Verdict:
     """One answer. `margin_percent` is how far inside (positive) or outside the limit the value lies.
 
     rule and inputs: decide(rule, inputs) gives the outcome again. change: where it was compared with something.
+    error_class: "INFRA" where the device itself disturbed the numbers, and once more when they were measured again.
     """
 
     case: Case
@@ -81,6 +85,7 @@ class Verdict:
     rule: str = "given/1"
     inputs: Mapping[str, Any] = field(default_factory=dict, hash=False)
     change: Change | None = None
+    error_class: str = ""
 
     @property
     def red(self) -> bool:
@@ -98,7 +103,13 @@ def judge(budget: Budget, measurement: Measurement, tail: TailTest | None = None
         case=measurement.case, metric=budget.metric, value=value, unit=budget.unit, limit=budget.limit,
         gate=budget.gate, outcome=ruling.outcome, sentence=said,
         margin_percent=_margin(budget, value), rule=rule, inputs=inputs,
+        error_class=error_class(measurement, inputs),
     )  # fmt: skip
+
+
+def error_class(measurement: Measurement, inputs: Mapping[str, Any]) -> str:
+    """INFRA where numbers were disqualified although they had been measured again; otherwise empty."""
+    return INFRA if inputs.get("invalid") and measurement.discarded else ""
 
 
 def wants_frames(verdict: Verdict) -> bool:
@@ -143,6 +154,10 @@ def conditions(metric: Metric | None, measurement: Measurement) -> dict[str, Any
     faults = [fault for run in measurement.runs if (fault := residual_fault(run))] if metric.frames else []
     plan = measurement.plan
     idle = metric.speed and not plan.judges_speed
+    if metric.speed and not idle:
+        faults += measurement.condition_faults
+    if metric.once and measurement.power_fault:
+        faults.append(measurement.power_fault)
     return {
         "invalid": faults[0] if faults else "",
         "unjudged": f"the plan {plan.name} is functional and never judges speed" if idle else "",
@@ -157,11 +172,14 @@ Question = tuple[str, dict[str, Any]]
 def _question(budget: Budget, measurement: Measurement, value: float | None, tail: TailTest) -> Question:
     """The rule that decides about a budget, and what it needs to know."""
     metric = METRICS.get(budget.metric)
-    inputs = conditions(metric, measurement)
+    inputs = conditions(METRICS[POWER] if budget.metric == "net_power_w" else metric, measurement)
     if value is None:
         return "limit/1", {**inputs, "unjudged": inputs.get("unjudged") or unmeasured(budget.metric, measurement)}
     if metric is not None and metric.share is not None:
         return "tail-stream/1", {**inputs, **_tail_inputs(budget, measurement, metric, tail)}
+    if budget.metric == "net_power_w" and measurement.net_power_w is not None:
+        net_w, uncertainty_w = measurement.net_power_w
+        return "power/1", {**inputs, "net_w": net_w, "uncertainty_w": uncertainty_w, "limit": budget.limit}
     parity = measurement.parity
     if parity is not None and budget.metric == "accuracy_loss_points":
         return parity.rule, {**inputs, **parity.inputs, "margin": budget.limit / 100, "alpha": ALPHA}

@@ -11,7 +11,7 @@ import numpy as np
 from harness.budgets import DERIVED, Budget
 from harness.case import STAGES
 from harness.context import background_share
-from harness.measurement import Measurement
+from harness.measurement import CAMERA_FPS, Measurement
 from harness.metrics import METRICS, MINIMUM_WINDOWS, WINDOW_FRAMES
 from harness.rules import Outcome, Ruling
 from harness.stats.bounds import ALPHA, rate_bounds
@@ -35,11 +35,19 @@ def reservation(measurement: Measurement, inputs: Mapping[str, Any], ruling: Rul
     if ruling.outcome is Outcome.INVALID and inputs.get("disturbed"):
         share = 100 * (background_share(measurement.runs) or 0.0)
         return (
-            f"; but other load took {share:.0f} % of the cores meanwhile, so nothing is proven: stop it and run again"
+            f"; but other load took {share:.0f} % of the cores meanwhile{_culprits(measurement)}, so nothing is "
+            "proven: stop it and run again"
         )
     if ruling.outcome is Outcome.INCONCLUSIVE and inputs.get("unsteady"):
         return "; but the run never became steady, so it is reported and not gated"
     return ""
+
+
+def _culprits(measurement: Measurement) -> str:
+    """Who it was, where a sensor watched the processes."""
+    seen = [name for run in measurement.runs for trace in run.traces
+            for name in trace.facts_after.get("foreign_processes", ())]  # fmt: skip
+    return f" ({', '.join(list(dict.fromkeys(seen))[:3])})" if seen else ""
 
 
 def _say_limit(budget: Budget, measurement: Measurement, value: float, inputs: Any, ruling: Ruling) -> str:
@@ -86,11 +94,22 @@ def _say_flips(budget: Budget, measurement: Measurement, value: float, inputs: A
     return f"{counted} [{100 * found.low:.3g}, {100 * found.high:.3g}]; allowed {budget.limit:g} % ({budget.source})"
 
 
+def _say_power(budget: Budget, measurement: Measurement, value: float, inputs: Any, ruling: Ruling) -> str:
+    """Gross power is always told beside: a board can take more than the budget when idle."""
+    energy = next(one for one in measurement.energies if not isinstance(one, str))
+    gross = f"gross {energy.mean_w:.3g} W at {energy.frames / energy.seconds:.0f} fps, idle {energy.idle_w:.3g} W"
+    net = f"net {inputs['net_w']:.3g} +- {inputs['uncertainty_w']:.2g} W at {CAMERA_FPS:g} fps"
+    below = "" if energy.resolved else ", net alone below resolution"
+    relation = {Outcome.PASS: "within", Outcome.FAIL: "over"}.get(ruling.outcome, "not shown to be within")
+    return f"{net}{below}, {relation} {budget.limit:g} W ({budget.source}); {gross} ({energy.rule.scope})"
+
+
 SENTENCES = {
     "limit/1": _say_limit, "tail-stream/1": _say_tail, "tango/1": _say_loss, "clusters/1": _say_loss,
-    "resamples/1": _say_loss, "agreement/1": _say_flips,
+    "resamples/1": _say_loss, "agreement/1": _say_flips, "power/1": _say_power,
 }  # fmt: skip
 _MEMORY = "compare model and runtime memory, then the engine's arena and thread settings"
+_ENERGY = "see which rail takes it, then precision, power mode and how much of the model runs on the accelerator"
 NEXT_STEPS = {
     "fps_fluctuation_percent": "look for other load, for heat and for clocks that change",
     "peak_memory_mb": _MEMORY,
@@ -99,6 +118,11 @@ NEXT_STEPS = {
     "runtime_memory_mb": _MEMORY,
     "device_memory_mb": "check that this is the device that the profile means",
     "file_size_mb": "quantise the weights, or store them as float16",
+    "memory_growth_kb_per_frame": "look for what keeps every frame: the engine's options, a score function of your own",
+    "net_power_w": _ENERGY,
+    "power_mean_w": _ENERGY,
+    "power_peak_w": _ENERGY,
+    "energy_per_frame_mj": _ENERGY,
     "import_ms": "see which packages the engine imports",
     "load_ms": "see what the engine optimises at load, and whether it can keep the result",
     "first_inference_ms": "run one frame right after loading",
@@ -125,6 +149,7 @@ def unmeasured(metric: str, measurement: Measurement) -> str:
             "memory_share_percent": "the profile does not say how much memory the device has (facts.memory_mib)",
             "accuracy_loss_points": "there is no parent variant to compare with",
             "label_flips_percent": "no parent variant, or a task whose answers are not labels",
+            "net_power_w": "the profile names no power sensor ([power])",
         }.get(metric, "no labels: accuracy was not measured")
     frames = min((len(run.frame_ns) for run in measurement.runs), default=0)
     needed = METRICS[metric].min_frames

@@ -1,0 +1,140 @@
+"""The samples of a power sensor over windows of time: do they cover a window, and what energy do they tell? Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.case import Array, Run
+from harness.telemetry import Channel, PowerRule, Trace
+
+LEAST_COVERED, LONGEST_GAP_PERIODS = 0.95, 3.0
+COUNTER = "mJ"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """A piece of time on the monotonic clock; frames: how many lie whole within."""
+
+    start_ns: float
+    end_ns: float
+    frames: int = 0
+
+    @property
+    def seconds(self) -> float:
+        return (self.end_ns - self.start_ns) / 1e9
+
+
+@dataclass(frozen=True, kw_only=True)
+class PowerSensor:
+    """The rails of a rule: their valid samples in mW, or in mJ where they are counters. [samples, rails]"""
+
+    channels: tuple[Channel, ...]
+    time_ns: Array
+    values: Array
+    period_ns: int
+    reason: str
+
+    @property
+    def counts(self) -> bool:
+        """True for counters of energy, False for power of the moment."""
+        return self.channels[0].unit == COUNTER
+
+    @property
+    def interval_s(self) -> float:
+        """How often the slowest rail is renewed; 0 where nobody knows."""
+        return max((one.interval_ms or 0.0) for one in self.channels) / 1e3
+
+    @property
+    def total(self) -> Array:
+        """All rails added; [samples]."""
+        total: Array = self.values.sum(axis=1)
+        return total
+
+    def within(self, window: Window) -> Array:
+        """Which samples lie in a window; bool [samples]."""
+        inside: Array = (self.time_ns >= window.start_ns) & (self.time_ns <= window.end_ns)
+        return inside
+
+    def longest_gap_ns(self, window: Window) -> float:
+        """The longest time without a sample, the edges of the window too."""
+        edges = np.concatenate([[window.start_ns], self.time_ns[self.within(window)], [window.end_ns]])
+        return float(np.diff(edges).max())
+
+    def fault(self, window: Window) -> str:
+        """Why the samples do not cover a window; empty where they do."""
+        if window.seconds <= 0:
+            return "power: an idle phase is shorter than the sensor takes to settle (idle_s of the profile's [power])"
+        expected, received = self.expected(window), int(self.within(window).sum())
+        because = f" ({self.reason})" if self.reason else ""
+        if received < LEAST_COVERED * expected:
+            return f"power: {received} of {expected} samples came{because}"
+        gap_ns = self.longest_gap_ns(window)
+        if gap_ns > LONGEST_GAP_PERIODS * self.period_ns:
+            allowed_s = LONGEST_GAP_PERIODS * self.period_ns / 1e9
+            return f"power: no sample for {gap_ns / 1e9:.2f} s, at most {allowed_s:.2f} s is allowed{because}"
+        return ""
+
+    def expected(self, window: Window) -> int:
+        """How many samples the window should have."""
+        return int(window.seconds * 1e9 / self.period_ns)
+
+    def joules(self, window: Window, column: Array) -> float:
+        """Energy in a window by one column of values, both edges interpolated."""
+        if self.counts:
+            start, end = np.interp([window.start_ns, window.end_ns], self.time_ns, column)
+            return float(end - start) / 1e3
+        inside = self.within(window)
+        times = np.concatenate([[window.start_ns], self.time_ns[inside], [window.end_ns]])
+        start, end = np.interp([window.start_ns, window.end_ns], self.time_ns, column)
+        return float(np.trapezoid(np.concatenate([[start], column[inside], [end]]), times)) / 1e12
+
+    def mean_w(self, window: Window) -> float:
+        """Mean power of a window."""
+        return self.joules(window, self.total) / window.seconds
+
+    def watts(self, window: Window) -> Array:
+        """Single values of total power in a window; between readings where they are counters."""
+        total = self.total[self.within(window)]
+        if not self.counts:
+            watts: Array = total / 1e3
+            return watts
+        between: Array = np.diff(total) / 1e3 / (np.diff(self.time_ns[self.within(window)]) / 1e9)
+        return between
+
+
+def sensor_of(run: Run, rule: PowerRule) -> PowerSensor | str:
+    """The rails that a rule adds up, or why the run has no samples of them."""
+    trace = next((one for one in run.traces if one.probe == rule.probe), None)
+    if trace is None or trace.missing:
+        return f"power: {trace.missing if trace else f'nobody sampled {rule.probe}'}"
+    if trace.ended:
+        return f"power: {trace.ended}"
+    return rails_of(trace, rule.rails)
+
+
+def rails_of(trace: Trace, rails: tuple[str, ...]) -> PowerSensor | str:
+    """Some channels of a trace as one sensor; samples in which one of them is missing are left out."""
+    names = [one.name for one in trace.channels]
+    absent = [name for name in rails if name not in names]
+    if absent:
+        return f"power: {trace.probe} has no {', '.join(absent)}, it has {', '.join(names) or 'nothing'}"
+    columns = [names.index(name) for name in rails]
+    channels = tuple(trace.channels[index] for index in columns)
+    if len({one.unit for one in channels}) > 1:
+        return f"power: {', '.join(rails)} have different units"
+    values = trace.values[:, columns]
+    valid = np.isfinite(values).all(axis=1)
+    reason = max(trace.reasons, key=lambda one: trace.reasons[one], default="")
+    return PowerSensor(
+        channels=channels, time_ns=trace.time_ns[valid], values=values[valid], period_ns=trace.period_ns, reason=reason
+    )
+
+
+def smallest_step(channel: Channel, values: Array) -> float:
+    """What the sensor resolves, in its unit; infinity where it never moved, since then nobody knows."""
+    if channel.resolution:
+        return channel.resolution
+    distinct = np.unique(values)
+    return float(np.diff(distinct).min()) if len(distinct) > 1 else float("inf")

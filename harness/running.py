@@ -1,0 +1,67 @@
+"""One session of a case on its device: its fresh processes, and once more where the device itself disturbed them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from harness.case import Job, Run
+from harness.dispatch import run_job
+from harness.preconditions import passing_faults
+from harness.prepare import Progress, Setup
+
+Note = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """The runs of a session, and those of the one before that it replaces."""
+
+    runs: tuple[Run, ...]
+    discarded: tuple[Run, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runner:
+    """Carries out jobs; `note` is told why a session was measured again."""
+
+    setup: Setup
+    progress: Progress
+    note: Note
+
+    def session(self, job: Job, first: int = 0) -> Attempt:
+        """One run per fresh process, counted on from `first`; throttled or re-clocked ones are measured once more.
+
+        Raises what dispatch.run_job raises.
+        """
+        runs = self._runs(job, first)
+        found = self._passing(runs)
+        if not found or not self.setup.plan.judges_speed:
+            return Attempt(runs=runs)
+        self.note(f"{job.case.key}: measured again, since {found[0]}")
+        return Attempt(runs=self._runs(job, first), discarded=runs)
+
+    def run(self, job: Job, name: str) -> Run:
+        """One fresh process; `name` is its folder and what the progress line calls it."""
+        case = job.case
+        folder = self.setup.work / case.model / f"{case.variant}.{case.runtime}" / name.replace(" ", "-")
+
+        def progress(phase: str, done: int, total: int) -> None:
+            self.progress(case, f"{name}, {phase}", done, total)
+
+        return run_job(job, self.setup.profile, folder, progress, self.setup.root)
+
+    def _runs(self, job: Job, first: int) -> tuple[Run, ...]:
+        total = first + self.setup.plan.runs
+        return tuple(
+            self.run(self._numbered(job, number), f"run {number + 1} of {total}") for number in range(first, total)
+        )
+
+    def _numbered(self, job: Job, number: int) -> Job:
+        """Only a case's very first process predicts, and only the first of each session has its energy measured."""
+        labelled = job.labelled_path if number == 0 else ""
+        power = job.telemetry.power if number % self.setup.plan.runs == 0 else None
+        return replace(job, number=number, labelled_path=labelled, telemetry=replace(job.telemetry, power=power))
+
+    def _passing(self, runs: tuple[Run, ...]) -> list[str]:
+        return [fault for run in runs for fault in passing_faults(run, self.setup.profile.conditions)]

@@ -1,4 +1,5 @@
-"""The worker process: `python -m harness.agent JOB.json OUT_DIR` carries out one Job or PairedJob and leaves its Run.
+"""The worker process: `python -m harness.agent JOB.json OUT_DIR` carries out one Job, PairedJob or
+SurveyJob and leaves what it measured.
 
 Lines that start with `@dms ` on standard output are progress; everything else there and on standard
 error is the engine's own talk. On failure OUT_DIR/error.json says what is wrong.
@@ -19,6 +20,7 @@ from harness.case import Job, save_predictions
 from harness.errors import ConfigError, HarnessError, WorkerError
 from harness.measure import measure
 from harness.paired import PairedJob, measure_pair
+from harness.survey import SurveyJob, survey
 from harness.tasks.preprocess import one_thread
 
 PROGRESS = "@dms "
@@ -34,8 +36,12 @@ def main(arguments: List[str]) -> int:
     sys.path.extend(filter(None, [os.environ.get(LAST_PATH)]))
     try:
         text = job_path.read_text(encoding="utf-8")
-        if "candidate" in json.loads(text):
+        wanted = json.loads(text)
+        if "candidate" in wanted:
             _carry_out_pair(PairedJob.from_json(text), out)
+        elif "engines" in wanted:
+            _end_with_parent()
+            survey(SurveyJob.from_json(text)).save(out)
         else:
             _carry_out(Job.from_json(text), out)
     except BaseException as error:
@@ -63,8 +69,7 @@ def _say(phase: str, done: int, total: int) -> None:
 
 
 def _confine(job: Job) -> None:
-    if END_WITH_PARENT in os.environ:
-        _end_with_parent()
+    _end_with_parent()
     one_thread()
     if job.cpu_cores and hasattr(os, "sched_setaffinity"):
         try:
@@ -84,6 +89,8 @@ def _confine(job: Job) -> None:
 
 def _end_with_parent() -> None:
     """Let Linux kill this process when its parent dies, so that kill -9 of a session leaves no engine running."""
+    if END_WITH_PARENT not in os.environ:
+        return
     try:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     except (OSError, AttributeError):

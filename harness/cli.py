@@ -59,12 +59,40 @@ def _parser() -> argparse.ArgumentParser:
     devices = commands.add_parser("devices", help="list the device profiles and their runtimes")
     devices.add_argument("--folder", type=Path, default=Path("devices"), help="(default: %(default)s)")
     devices.set_defaults(command=_devices)
+    _add_doctor(commands)
     _add_accept(commands)
     add_compare_command(commands)
     add_replay_command(commands)
     add_changes_command(commands)
     add_history_commands(commands)
     return parser
+
+
+def _add_doctor(commands: Any) -> None:
+    doctor = commands.add_parser("doctor", help="say what a device can measure, or why not; exit 0: latency at least")
+    doctor.add_argument("--device", default="host", help="device profile (default: %(default)s)")
+    doctor.add_argument("--address", default="", help="where the device is, over the profile's value")
+    doctor.add_argument(
+        "--influence", action="store_true", help="measure what sampling does to latency, and keep it in the history"
+    )
+    doctor.add_argument("--models", default="", help="the model for --influence (default: the first)")
+    doctor.add_argument("--history", default=DEFAULT_LOCATION, help="file, URL or none (default: %(default)s)")
+    doctor.set_defaults(command=_doctor)
+
+
+def _doctor(parsed: argparse.Namespace) -> tuple[str, int]:
+    from harness.doctor import diagnose
+    from harness.influence import measure_influence, remember_influence
+    from harness.profile import read_profile
+
+    found = diagnose(read_profile(parsed.device, Path("devices"), parsed.address))
+    lines = list(found.lines)
+    if parsed.influence:
+        session = _session(parsed)
+        influence = measure_influence(session)
+        remember_influence(influence, session.setup.history, _user())
+        lines.append(influence.sentence)
+    return "\n".join(lines), int(not found.able)
 
 
 def _add_accept(commands: Any) -> None:
@@ -115,7 +143,7 @@ def _session(parsed: argparse.Namespace) -> Session:
     models = [name.strip() for name in parsed.models.split(",") if name.strip()]
     setup = Setup(
         profile=read_profile(parsed.device, root / "devices"), cards=find_cards(models, root / "suites" / "models"),
-        named=bool(models), plan=plan_named("standard"), work=root / "reports" / "accept", root=root,
+        named=bool(models), plan=plan_named("standard"), work=root / "reports" / "work", root=root,
         cache=root / ".cache" / "dms-harness", baselines=root / "baselines",
         history="" if parsed.history == "none" else str(parsed.history),
     )  # fmt: skip

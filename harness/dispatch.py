@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -10,17 +11,23 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from harness.agent import END_WITH_PARENT, LAST_PATH, PROGRESS
 from harness.case import Job, Run
 from harness.errors import HarnessError, WorkerError, printable
 from harness.paired import PairedJob, PairedRun
 from harness.profile import DeviceProfile
+from harness.survey import Survey, SurveyJob
 from harness.transports import Exit, open_transport
 
 Progress = Callable[[str, int, int], None]
+T = TypeVar("T")
+UNREADABLE = (OSError, ValueError, KeyError, TypeError)
+NO_NUMPY = "No module named 'numpy'"
+SURVEY_DEADLINE_S = 120.0
 AGENT = "harness.agent"
 CAP_DEADLINES = 20
 PACKAGE = Path(__file__).resolve().parent
@@ -35,8 +42,8 @@ def run_job(job: Job, profile: DeviceProfile, folder: Path, progress: Progress, 
     """
     folder = folder.absolute()
     job = _confined(job, profile)
-    ended = _work(job.to_json(), job, profile, folder, progress, root)
-    return _result(job, folder, ended)
+    errand = _errand(job, folder)
+    return _result(job.timed, errand, _work(job.to_json(), errand, profile, progress, root))
 
 
 def run_pair(
@@ -45,21 +52,41 @@ def run_pair(
     """Carry out `job` in one fresh worker on the device; raises as `run_job` does."""
     folder = folder.absolute()
     job = replace(job, reference=_confined(job.reference, profile), candidate=_confined(job.candidate, profile))
-    ended = _work(job.to_json(), job.candidate, profile, folder, progress, root)
-    if ended.timed_out or ended.status != 0:
-        raise _failure(job.candidate, folder, ended)
-    try:
-        return PairedRun.load(folder)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _unreadable(job.candidate, folder, error) from error
+    errand = _errand(job.candidate, folder)
+    return _loaded(PairedRun.load, errand, _work(job.to_json(), errand, profile, progress, root))
+
+
+def run_survey(job: SurveyJob, profile: DeviceProfile, folder: Path) -> Survey:
+    """What the device can measure, found out by one fresh worker; WorkerError where it says nothing readable."""
+    errand = _Errand(where=profile.name, device=profile.name, deadline_s=SURVEY_DEADLINE_S, folder=folder.absolute())
+    return _loaded(Survey.load, errand, _work(job.to_json(), errand, profile, lambda *words: None, None))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Errand:
+    """What errors say of a worker, and how long it may be silent, or go on at all."""
+
+    where: str
+    device: str
+    deadline_s: float
+    folder: Path
+    minimum_s: float = 0.0
+
+
+def _errand(job: Job, folder: Path) -> _Errand:
+    return _Errand(
+        where=job.case.key, device=job.case.device, deadline_s=job.plan.deadline_s, minimum_s=job.plan.minimum_s,
+        folder=folder,
+    )  # fmt: skip
 
 
 def _confined(job: Job, profile: DeviceProfile) -> Job:
     return replace(job, memory_limit_bytes=profile.memory_limit_mib * 2**20, cpu_cores=profile.cpu_cores)
 
 
-def _work(text: str, job: Job, profile: DeviceProfile, folder: Path, progress: Progress, root: Path | None) -> Exit:
+def _work(text: str, errand: _Errand, profile: DeviceProfile, progress: Progress, root: Path | None) -> Exit:
     """One worker from its start to its end."""
+    folder = errand.folder
     _lay_out(text, folder)
     python = profile.python or sys.executable
     try:
@@ -67,12 +94,12 @@ def _work(text: str, job: Job, profile: DeviceProfile, folder: Path, progress: P
             [python, "-m", AGENT, str(folder / "job.json"), str(folder)],
             environment=_environment(profile, folder, root),
             log=folder / "worker.log",
-            deadline_s=job.plan.deadline_s,
-            on_line=_Listener(progress, CAP_DEADLINES * job.plan.deadline_s + job.plan.minimum_s),
+            deadline_s=errand.deadline_s,
+            on_line=_Listener(progress, CAP_DEADLINES * errand.deadline_s + errand.minimum_s),
         )
     except OSError as error:
         remedy = f"free some space for {folder}" if error.errno == errno.ENOSPC else f"is {python} the device's python?"
-        raise WorkerError(f"the worker cannot be started: {error}", where=job.case.key, remedy=remedy) from error
+        raise WorkerError(f"the worker cannot be started: {error}", where=errand.where, remedy=remedy) from error
 
 
 def _lay_out(text: str, folder: Path) -> None:
@@ -128,34 +155,42 @@ class _Listener:
         return moved and time.monotonic() < self._until_s
 
 
-def _result(job: Job, folder: Path, ended: Exit) -> Run:
-    failed = ended.timed_out or ended.status != 0
-    if not failed or (job.timed and (folder / "run.json").is_file()):
-        try:
-            return Run.load(folder)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            if not failed:
-                raise _unreadable(job, folder, error) from error
-    raise _failure(job, folder, ended)
+def _result(timed: bool, errand: _Errand, ended: Exit) -> Run:
+    """The Run, also of a worker that failed after it had left one."""
+    if timed and (errand.folder / "run.json").is_file() and (ended.timed_out or ended.status != 0):
+        with contextlib.suppress(*UNREADABLE):
+            return Run.load(errand.folder)
+    return _loaded(Run.load, errand, ended)
 
 
-def _unreadable(job: Job, folder: Path, error: Exception) -> WorkerError:
-    what = f"the worker ended without a readable result: {error}"
-    return WorkerError(what, where=job.case.key, remedy=f"see {folder / 'worker.log'}")
+def _loaded(load: Callable[[Path], T], errand: _Errand, ended: Exit) -> T:
+    if ended.timed_out or ended.status != 0:
+        raise _failure(errand, ended)
+    try:
+        return load(errand.folder)
+    except UNREADABLE as error:
+        what = f"the worker ended without a readable result: {error}"
+        raise WorkerError(what, where=errand.where, remedy=f"see {errand.folder / 'worker.log'}") from error
 
 
-def _failure(job: Job, folder: Path, ended: Exit) -> HarnessError:
-    log = folder / "worker.log"
+def _failure(errand: _Errand, ended: Exit) -> HarnessError:
+    log = errand.folder / "worker.log"
     if ended.timed_out:
         return WorkerError(
-            f"the worker gave no sign of progress within its deadline of {job.plan.deadline_s:g} s and was ended",
-            where=job.case.key,
+            f"the worker gave no sign of progress within its deadline of {errand.deadline_s:g} s and was ended",
+            where=errand.where,
             remedy=f"an endless loop in the model or a hanging engine; if a single frame really takes that long, set "
-            f"deadline_s in devices/{job.case.device}.toml; the last words are in {log}",
+            f"deadline_s in devices/{errand.device}.toml; the last words are in {log}",
         )
-    if (folder / "error.json").is_file():
-        return _said(folder / "error.json", job.case.key, log)
-    return WorkerError(_death(ended.status) + _last_words(log), where=job.case.key, remedy=f"the whole log is {log}")
+    if (errand.folder / "error.json").is_file():
+        return _said(errand.folder / "error.json", errand.where, log)
+    words = _last_words(log)
+    remedy = f"the whole log is {log}"
+    if NO_NUMPY in words:
+        remedy = (
+            "the device's python has no numpy: `apt install python3-numpy` there, or name another python in the profile"
+        )
+    return WorkerError(_death(ended.status) + words, where=errand.where, remedy=remedy)
 
 
 def _last_words(log: Path) -> str:

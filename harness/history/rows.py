@@ -18,10 +18,12 @@ from harness.case import Array, Case, Plan, Run
 from harness.errors import HarnessError
 from harness.history.nanoseconds import pack_ns, unpack_ns
 from harness.history.schema import POINT, RAW, RUN, VERDICT
+from harness.history.traces import columns_of, traces_of
 from harness.record import RecordedVerdict, SessionRecord
 
 COLUMNS = ("frame_ns", "start_ns", "cpu_ns", "warmup_ns")
 STAGE = "stage_"
+TRACES = "traces"
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 _ID = re.compile(r"[0-9a-f]{32}")
 _JSON_REMEDY = "record text, true, false, null and finite numbers only"
@@ -99,14 +101,20 @@ def _points(metric: str, values: tuple[float, ...]) -> Iterator[dict[str, Any]]:
 def _run(number: int, run: Run) -> dict[str, Any]:
     return {
         "number": number,
-        "facts": _json(run.facts, f"facts of run {number}"),
+        "facts": _json({**run.facts, **_told(run)}, f"facts of run {number}"),
         "marks": _json(run.marks, f"marks of run {number}"),
     }
+
+
+def _told(run: Run) -> dict[str, Any]:
+    """The traces but for their columns, which lie with the raw times."""
+    return {TRACES: [one.to_wire() for one in run.traces]} if run.traces else {}
 
 
 def _raw(number: int, run: Run) -> Iterator[dict[str, Any]]:
     columns: dict[str, Array] = {name: getattr(run, name) for name in COLUMNS}
     columns |= {f"{STAGE}{name}": values for name, values in run.stages.items()}
+    columns |= columns_of(run.traces)
     for name, values in columns.items():
         yield {"run": number, "name": name, "length": len(values), "data": pack_ns(values)}
 
@@ -140,9 +148,11 @@ def _runs(runs: Iterable[Row[Any]], raws: Iterable[Row[Any]]) -> Iterator[Run]:
     for run in runs:
         found = columns[run.number]
         stages = {name.removeprefix(STAGE): values for name, values in found.items() if name.startswith(STAGE)}
+        facts = _table(run.facts)
+        traces = traces_of(facts.pop(TRACES, []), found)
         yield Run(
             stages=stages, frame_ns=found["frame_ns"], start_ns=found["start_ns"], cpu_ns=found["cpu_ns"],
-            warmup_ns=found["warmup_ns"], marks=_table(run.marks), facts=_table(run.facts),
+            warmup_ns=found["warmup_ns"], marks=_table(run.marks), facts=facts, traces=traces,
         )  # fmt: skip
 
 

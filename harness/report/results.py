@@ -10,7 +10,9 @@ import numpy as np
 
 from harness.budgets import DERIVED
 from harness.case import Array, Case, Run
+from harness.energy import Energy
 from harness.errors import HarnessError
+from harness.history.traces import columns_of
 from harness.measurement import Measurement
 from harness.metrics import METRICS
 from harness.parity import Parity
@@ -26,7 +28,9 @@ from harness.verdict import Verdict
 from harness.wording import unmeasured
 
 SCHEMA_VERSION = 1
-DEVICE_FIELDS = ("name", "description", "soc", "simulated", "embedded", "transport", "cpu_cores", "memory_limit_mib")
+DEVICE_FIELDS = (
+    "name", "description", "soc", "simulated", "embedded", "transport", "cpu_cores", "memory_limit_mib", "probes",
+)  # fmt: skip
 
 
 def results(session: Session, environment: Environment) -> dict[str, Any]:
@@ -53,7 +57,12 @@ def results(session: Session, environment: Environment) -> dict[str, Any]:
 
 def _device(profile: DeviceProfile) -> Mapping[str, Any]:
     essentials = {name: getattr(profile, name) for name in DEVICE_FIELDS}
-    return {**essentials, "facts": profile.facts.model_dump(), "runtimes": profile.runtimes}
+    return {**essentials, "facts": profile.facts.model_dump(), "runtimes": profile.runtimes, **_sensors(profile)}
+
+
+def _sensors(profile: DeviceProfile) -> Mapping[str, Any]:
+    power = profile.power.model_dump() if profile.power else None
+    return {"power": power, "conditions": profile.conditions.model_dump(exclude_defaults=True)}
 
 
 def _has_result(session: Session, case: Case) -> bool:
@@ -86,6 +95,9 @@ def _measured(measured: Measurement) -> Mapping[str, Any]:
         "score": _score(measured.score),
         "parent_score": _score(measured.parent_score),
         "parity": _parity(measured.parity),
+        "energy": [_energy(one) for one in measured.energies],
+        "condition_faults": measured.condition_faults,
+        "discarded_runs": len(measured.discarded),
         "runs": [_run(run) for run in measured.runs],
     }
 
@@ -103,6 +115,10 @@ def _metric(name: str, measured: Measurement) -> Mapping[str, Any]:
 def _derived(name: str, measured: Measurement) -> Mapping[str, Any] | None:
     value = plain(measured.value(name))
     return None if value is None else {"unit": DERIVED[name].unit, "better": DERIVED[name].better, "value": value}
+
+
+def _energy(energy: Energy | str) -> Mapping[str, Any]:
+    return {"reason": energy} if isinstance(energy, str) else {**asdict(energy), "resolved": energy.resolved}
 
 
 def _score(score: Score | None) -> Mapping[str, Any] | None:
@@ -131,6 +147,8 @@ def _run(run: Run) -> Mapping[str, Any]:
         "facts": run.facts, "marks": run.marks,
         "nanoseconds": {name: _column(values) for name, values in columns.items()},
         "cpu_nanoseconds": _column(run.cpu_ns),
+        "traces": [one.to_wire() for one in run.traces],
+        "trace_columns": {name: encode_ns(values) for name, values in columns_of(run.traces).items()},
     }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from harness.metrics import METRICS
 from harness.report.budget_tables import advice_table, gate_table
 from harness.report.change_tables import change_table
 from harness.report.layout import Row, Table
+from harness.report.sensor_tables import energy_table, heat_table
 from harness.report.values import measured_cases, number, simulated, simulated_note, titled
 from harness.session import Session
 from harness.stats.bounds import quantile_upper_bound
@@ -27,6 +28,7 @@ STEADINESS = {
 }  # fmt: skip
 MEMORY = {
     "peak MB": "peak_memory_mb", "model MB": "model_memory_mb", "runtime MB": "runtime_memory_mb",
+    "GPU MB": "gpu_memory_mb", "PSS MB": "pss_mb", "kB/frame": "memory_growth_kb_per_frame",
     "file MB": "file_size_mb", "of device %": "memory_share_percent",
 }  # fmt: skip
 LATENCY_NOTE = (
@@ -37,7 +39,10 @@ STEADINESS_NOTE = (
     "fps: back to back, not at a camera's pace; worst window, fluct: of 30-frame windows; p99.9: from 2,995 frames on; "
     "max, longest gap between results: ms"
 )
-MEMORY_NOTE = "peak: of the worker process; model: growth at load; runtime: growth since before the engine's import"
+MEMORY_NOTE = (
+    "peak: of the worker process, on a Jetson with its GPU buffers; model: growth at load; runtime: growth since "
+    "before the engine's import; PSS: shared pages counted in part; kB/frame: growth while frames ran"
+)
 COMPARISON_NOTE = (
     "frames: scored, of those in the data set; before, now: per cent, of the parent and of this variant; loss: points; "
     "blind: the best answer that never looks at a frame; smaller: the parent's file size over this one's; "
@@ -49,7 +54,10 @@ PRETENDED_NOTE = "~: SIMULATED engine"
 
 def all_tables(session: Session) -> list[Table]:
     """Every table of the report in reading order; those without rows are left out."""
-    makers = (latency_table, steadiness_table, memory_table, comparison_table, change_table, gate_table, advice_table)
+    makers = (
+        latency_table, steadiness_table, memory_table, energy_table, heat_table, comparison_table, change_table,
+        gate_table, advice_table,
+    )  # fmt: skip
     return [table for maker in makers if (table := maker(session)).rows]
 
 

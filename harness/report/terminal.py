@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from harness.report.banner import banner
 from harness.report.findings import Finding, errors, harness_cost, open_verdicts
 from harness.report.layout import paragraph, text_table
+from harness.report.sensor_tables import silent_sensors
 from harness.report.tables import all_tables
 from harness.session import Session
 
@@ -25,7 +26,7 @@ def _findings(session: Session) -> Iterator[str]:
     yield from _section("Not passed", open_verdicts(session, gate=True))
     yield from _section("Advice not passed", open_verdicts(session, gate=False))
     yield from _section("Not measured", errors(session))
-    for note in session.notes:
+    for note in (*session.notes, *silent_sensors(session)):
         yield from paragraph(f"note: {note}")
     yield from paragraph(harness_cost(session))
 

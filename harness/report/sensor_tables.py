@@ -1,0 +1,95 @@
+"""What the sensors told, as tables: energy with its uncertainty, heat and utilisation; and which could not be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from harness.energy import Energy
+from harness.measurement import CAMERA_FPS, Measurement
+from harness.report.layout import Row, Table
+from harness.report.values import MISSING, measured_cases, number, titled
+from harness.session import Session
+
+ENERGY_NOTE = (
+    f"gross: mean while frames run back to back; net: above idle before and after, +- k = 2; net W: at "
+    f"{CAMERA_FPS:g} fps; samples: received of expected, then the longest gap"
+)
+HEAT_NOTE = (
+    "start, end, slope: the hottest place while frames ran; throttled: share of the samples; CPU, GPU, memory "
+    "controller: utilisation, and in brackets the headroom left"
+)
+SLOPE = "temperature_slope_c_per_min"
+UTILISATION = {
+    "CPU %": "cpu_utilisation_percent", "GPU %": "gpu_utilisation_percent",
+    "mem. controller %": "memory_controller_percent",
+}  # fmt: skip
+
+
+def energy_table(session: Session) -> Table:
+    """One row per case whose energy was asked for."""
+    rows = [(one, _energy_row(one)) for one in measured_cases(session) if one.energies]
+    scopes = dict.fromkeys(f"{one.rule.name} ({one.rule.scope})" for measured, _ in rows
+                           for one in measured.energies if isinstance(one, Energy))  # fmt: skip
+    return Table(
+        title=titled(session, "Power and energy"),
+        columns=("case", "idle W", "gross W", "peak W", "gross mJ/frame", "net mJ/frame", "net W", "fps/W", "samples"),
+        groups=(("", tuple(row for _, row in rows)),),
+        notes=(ENERGY_NOTE, *(f"power: {one}" for one in scopes)),
+    )
+
+
+def heat_table(session: Session) -> Table:
+    """One row per case with a temperature or a utilisation."""
+    rows = [_heat_row(one) for one in measured_cases(session)]
+    return Table(
+        title=titled(session, "Heat and utilisation"),
+        columns=("case", "start C", "end C", "C/min", "throttled %", *UTILISATION),
+        groups=(("", tuple(row for row in rows if set(row[1:]) != {MISSING})),),
+        notes=(HEAT_NOTE,),
+    )
+
+
+def silent_sensors(session: Session) -> list[str]:
+    """Sentences about the sensors that the profile names and that told nothing, each once."""
+    found = {
+        f"sensor {trace.probe}: {trace.missing}": None
+        for measured in measured_cases(session) for run in measured.runs for trace in run.traces if trace.missing
+    }  # fmt: skip
+    return list(found)
+
+
+def _energy_row(measured: Measurement) -> Row:
+    known = [one for one in measured.energies if isinstance(one, Energy)]
+    name = _name(measured)
+    if not known:
+        return (name, *[MISSING] * 7, measured.power_fault)
+    first = known[0]
+
+    def mean(of: Callable[[Energy], float]) -> float:
+        return sum(map(of, known)) / len(known)
+
+    net_w = measured.net_power_w
+    return (
+        name, number(mean(lambda one: one.idle_w)), number(mean(lambda one: one.mean_w)),
+        number(max(one.peak_w for one in known)), _pm(mean(lambda one: one.gross_mj), first.gross_u_mj),
+        _pm(mean(lambda one: one.net_mj), first.net_u_mj) if first.resolved else "below resolution",
+        _pm(*net_w) if net_w else MISSING, number(measured.value("fps_per_w")),
+        f"{first.received}/{first.expected}, {first.longest_gap_s:.2f} s",
+    )  # fmt: skip
+
+
+def _heat_row(measured: Measurement) -> Row:
+    shown = (measured.value(metric) for metric in UTILISATION.values())
+    return (
+        _name(measured), number(measured.value("temperature_start_c")), number(measured.value("temperature_end_c")),
+        number(measured.value(SLOPE)), number(measured.value("throttled_share_percent")),
+        *(MISSING if one is None else f"{one:.0f} ({100 - one:.0f})" for one in shown),
+    )  # fmt: skip
+
+
+def _pm(value: float, uncertainty: float) -> str:
+    return f"{number(value)} +- {number(uncertainty)}"
+
+
+def _name(measured: Measurement) -> str:
+    return f"{measured.case.model}/{measured.case.variant}/{measured.case.runtime}"

@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     devices.add_argument("--folder", type=Path, default=Path("devices"), help="(default: %(default)s)")
     devices.set_defaults(command=_devices)
     _add_doctor(commands)
+    _add_plot(commands)
     _add_accept(commands)
     add_compare_command(commands)
     add_replay_command(commands)
@@ -93,6 +94,29 @@ def _doctor(parsed: argparse.Namespace) -> tuple[str, int]:
         remember_influence(influence, session.setup.history, _user())
         lines.append(influence.sentence)
     return "\n".join(lines), int(not found.able)
+
+
+def _add_plot(commands: Any) -> None:
+    plot = commands.add_parser("plot", help="draw latency, power, temperature and clocks of a recorded session")
+    plot.add_argument("session", help="the beginning of its id, see harness history list")
+    plot.add_argument("--out", type=Path, default=None, help=".svg, .png, or .json for Perfetto (default: ID.svg)")
+    plot.add_argument("--history", default=DEFAULT_LOCATION, help="file or URL (default: %(default)s)")
+    plot.set_defaults(command=_plot)
+
+
+def _plot(parsed: argparse.Namespace) -> str:
+    from harness.history import open_history
+    from harness.report.perfetto import write_trace
+    from harness.report.plots import plot_run
+
+    with open_history(parsed.history, create=False) as history:
+        found = history.find(parsed.session, with_runs=True)
+    if not found.runs:
+        raise HarnessError("the raw times of this session are no longer kept", where=found.id)
+    path = parsed.out or Path(f"{found.id[:8]}.svg")
+    if path.suffix == ".json":
+        return str(write_trace(found.runs, found.case.key, path))
+    return str(plot_run(found.runs[0], f"{found.case.key}, {found.at}", path))
 
 
 def _add_accept(commands: Any) -> None:

@@ -7,6 +7,7 @@ import shlex
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -81,6 +82,17 @@ class Invocation:
         judged = any(one.gate for one in self.session.verdicts)
         return not self.session.measurements or (self.policy != "pr" and not judged)
 
+    def pinned_clocks(self) -> AbstractContextManager[str]:
+        """The clocks of the device held fixed; ConfigError for a device that has none."""
+        from harness.clockguard import pinned_clocks
+
+        assert self.session is not None
+        setup = self.session.setup
+        if setup.profile.simulated:
+            raise ConfigError("a simulated device has no clocks to pin", where="--pin-clocks")
+        setup.cache.mkdir(parents=True, exist_ok=True)
+        return pinned_clocks(setup.cache / "clocks.json")
+
     def remember(self) -> None:
         """Keep every session in the history; what goes wrong there is in `report_error`."""
         from harness.remember import remember
@@ -93,13 +105,15 @@ class Invocation:
 
     def write_report(self, interrupted: bool) -> None:
         """Write the results; what goes wrong there is in `report_error`."""
-        from harness.report import write_all
+        from harness.report import write_all, write_traces
         from harness.report.markdown import append_step_summary
 
         assert self.session is not None
         self.session.interrupted = interrupted
         try:
             self.written = write_all(self.session, self.folder, started=self.started, command=_command(self.config))
+            if self.config.getoption("--timeline"):
+                self.written += write_traces(self.session, self.folder)
             append_step_summary(self.session, os.environ)
         except HarnessError as error:
             self.report_error = "; ".join(filter(None, [self.report_error, error.sentence]))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -48,6 +49,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--history", default="", metavar="WHERE", help="an SQLite file, a database URL, or none "
         "(default: reports/history.sqlite)",
     )  # fmt: skip
+    group.addoption(
+        "--pin-clocks", action="store_true", help="hold the device's clocks fixed meanwhile (needs root); put back at "
+        "the end, also after a crash",
+    )  # fmt: skip
+    group.addoption(
+        "--timeline", action="store_true", help="write per case a trace for Perfetto or Chrome, and a figure of latency, "
+        "power, temperature and clocks",
+    )  # fmt: skip
     group.addoption("--report", default="", metavar="DIR", help="where results go (default: reports/<time>)")
     parser.addini("dms_devices", "folder of the device profiles", default="devices")
     parser.addini("dms_baselines", "folder of the accepted baselines", default="baselines")
@@ -80,6 +89,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_collection_finish(session: pytest.Session) -> None:
     """After -k and --lf: only the cases that are left will be measured."""
     session.config.stash[_INVOCATION].expect(session.items)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
+    """With --pin-clocks the clocks stand still while cases are measured."""
+    invocation = session.config.stash[_INVOCATION]
+    wanted = session.config.getoption("--pin-clocks") and invocation.expected and not session.config.option.collectonly
+    try:
+        with invocation.pinned_clocks() if wanted else nullcontext():
+            yield
+    except HarnessError as error:
+        raise pytest.UsageError(error.sentence) from error
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from harness.case import Job, Run
 from harness.dispatch import run_job
+from harness.errors import HarnessError
 from harness.preconditions import passing_faults
 from harness.prepare import Progress, Setup
 
+MIB = 2**20
 Note = Callable[[str], None]
 
 
@@ -32,8 +35,9 @@ class Runner:
     def session(self, job: Job, first: int = 0) -> Attempt:
         """One run per fresh process, counted on from `first`; throttled or re-clocked ones are measured once more.
 
-        Raises what dispatch.run_job raises.
+        Raises what dispatch.run_job raises, and HarnessError where the disk is nearly full.
         """
+        self._refuse_full_disk()
         runs = self._runs(job, first)
         found = self._passing(runs)
         if not found or not self.setup.plan.judges_speed:
@@ -50,6 +54,16 @@ class Runner:
             self.progress(case, f"{name}, {phase}", done, total)
 
         return run_job(job, self.setup.profile, folder, progress, self.setup.root)
+
+    def _refuse_full_disk(self) -> None:
+        """Before anything is measured that could then not be kept."""
+        folder = next(one for one in (self.setup.work, *self.setup.work.parents) if one.exists())
+        free, wanted = shutil.disk_usage(folder).free / MIB, self.setup.profile.conditions.min_free_disk_mib
+        if free < wanted:
+            raise HarnessError(
+                f"{free:.0f} MiB of disk are free, {wanted:g} MiB are wanted before anything is measured",
+                where=str(folder), remedy="free some space, or name another folder with --report",
+            )  # fmt: skip
 
     def _runs(self, job: Job, first: int) -> tuple[Run, ...]:
         total = first + self.setup.plan.runs

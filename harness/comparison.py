@@ -15,7 +15,7 @@ from harness.metrics import METRICS
 from harness.rules import Outcome, Ruling, decide
 from harness.stats.multiplicity import holm_levels
 from harness.stats.sessions import compare_sessions
-from harness.verdict import Change, Verdict, conditions, given
+from harness.verdict import Change, Verdict, conditions, error_class, given
 from harness.wording import reservation
 
 FEWEST_SESSIONS = 5
@@ -40,11 +40,11 @@ class Earlier:
 
 
 def session_log(runs: Sequence[Run], metric: str) -> float | None:
-    """The mean of the logs of one number per process, larger is worse; None where a process does not tell."""
+    """The mean of the logs of one number per process, larger is worse; None where a process that should does not tell."""
     values = [METRICS[metric].value(run) for run in runs]
     known = [math.log(one) for one in values if one is not None and one > 0]
     sign = 1 if METRICS[metric].better == "less" else -1
-    return sign * mean(known) if known and len(known) == len(values) else None
+    return sign * mean(known) if known and (METRICS[metric].once or len(known) == len(values)) else None
 
 
 def judge_change(measurement: Measurement, earlier: Earlier, tolerances: Mapping[str, float]) -> list[Verdict]:
@@ -102,7 +102,7 @@ def _verdict(measurement: Measurement, earlier: Earlier, metric: str, inputs: di
     return Verdict(
         case=measurement.case, metric=metric, value=value, unit=unit, limit=None, gate=gate, outcome=ruling.outcome,
         sentence=_sentence(measurement, metric, inputs, ruling, change), rule="sessions-t/1", inputs=inputs,
-        change=change,
+        change=change, error_class=error_class(measurement, inputs),
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from harness.wording import sentence_of, unmeasured
 STRICT = ("accuracy_loss_points", "fps_fluctuation_percent")
 # One frame of a hundred is a whole point: fewer labelled frames than this say nothing about a limit.
 INFRA = "INFRA"
+AGAIN = "; it was so when measured again too (INFRA: the device or its surroundings, not the model)"
 # What stands for power as a whole where the surroundings are asked.
 POWER = "power_mean_w"
 LABELLED_FRAMES = {"accuracy_min_percent": 500, "accuracy_loss_points": 2000}
@@ -98,12 +99,13 @@ def judge(budget: Budget, measurement: Measurement, tail: TailTest | None = None
     value = measurement.value(budget.metric)
     rule, inputs = _question(budget, measurement, value, tail or TailTest())
     ruling = decide(rule, inputs)
-    said = sentence_of(budget, measurement, value, rule, inputs, ruling)
+    infra = error_class(measurement, inputs)
+    said = sentence_of(budget, measurement, value, rule, inputs, ruling) + (AGAIN if infra else "")
     return Verdict(
         case=measurement.case, metric=budget.metric, value=value, unit=budget.unit, limit=budget.limit,
         gate=budget.gate, outcome=ruling.outcome, sentence=said,
         margin_percent=_margin(budget, value), rule=rule, inputs=inputs,
-        error_class=error_class(measurement, inputs),
+        error_class=infra,
     )  # fmt: skip
 
 

@@ -6,7 +6,8 @@ Keys of the file, all optional: `shape` of the image input; `answer` ("brightnes
 the mean pixel is above 0.5; "constant"; "nan"); `error_share` of wrong answers; `load_ms`,
 `infer_ms`, `sigma` (log-normal), `process_sigma` (the same between processes), `tail_share` and
 `tail_ms` (rare slow frames), `drift_per_frame`; `background_share` of the cores that others seem to
-use; `model_bytes`, `runtime_bytes` and `leak_bytes` per frame; what simulated_sensors.py adds; `fault`
+use; `model_bytes`, `runtime_bytes`, `leak_bytes` per frame and `spike_bytes` for a moment
+(these two are real with the option real_memory); what simulated_sensors.py adds; `fault`
 ("refuse", "crash", "hang", "out_of_memory", "fail_at_run", "flood", "vanish") at frame `fault_at`.
 """
 
@@ -26,11 +27,13 @@ from harness.runtimes import simulated_sensors
 from harness.telemetry import Telemetry
 
 CLOCK_READ_NS = 40
+SPIKE_FRAME = 120
 DEFAULTS: Dict[str, Any] = {
     "shape": [1, 1, 20, 32], "answer": "brightness", "error_share": 0.0,
     "load_ms": 20.0, "infer_ms": 5.0, "sigma": 0.01, "process_sigma": 0.0, "tail_share": 0.0, "tail_ms": 0.0,
     "drift_per_frame": 0.0, "background_share": 0.0,
-    "model_bytes": 2_000_000, "runtime_bytes": 30_000_000, "leak_bytes": 0, "fault": "", "fault_at": 0,
+    "model_bytes": 2_000_000, "runtime_bytes": 30_000_000, "leak_bytes": 0, "spike_bytes": 0,
+    "fault": "", "fault_at": 0,
     **simulated_sensors.DEFAULTS,
 }  # fmt: skip
 
@@ -92,6 +95,21 @@ class SimulatedMemory:
         return True
 
 
+class RealMemory:
+    """Memory of this very process, so that its own sensors see what a model leaks and what it takes for a moment."""
+
+    def __init__(self) -> None:
+        self._kept: List[bytes] = []
+
+    def grow(self, size_bytes: int) -> None:
+        if size_bytes:
+            self._kept.append(_touched(size_bytes))
+
+
+def _touched(size_bytes: int) -> bytes:
+    return b"\1" * size_bytes
+
+
 class SimulatedLoad:
     """A load sensor: others seem to use `share` of the time that passes."""
 
@@ -108,18 +126,24 @@ class SimulatedLoad:
 
 
 class Simulated:
-    """speed: every duration is divided by it. seed: of the noise. real_time: sleep instead of pretending."""
+    """speed: every duration is divided by it. seed: of the noise. real_time: sleep instead of pretending, and ask the
+    machine's own sensors. real_memory: take what the file says of this process's memory, which is then weighed.
+    """
 
     in_calling_thread = True
     built_in = True
 
-    def __init__(self, model_path: str, speed: float = 1.0, seed: int = 0, real_time: bool = False) -> None:
+    def __init__(
+        self, model_path: str, speed: float = 1.0, seed: int = 0, real_time: bool = False, real_memory: bool = False
+    ) -> None:
         self._model_path = model_path
         self._speed = speed
         self._seed = seed
         self._frame = 0
         self.clock: Any = RealClock() if real_time else VirtualClock()
-        self.memory = SimulatedMemory()
+        self._growing: Any = RealMemory() if real_memory else SimulatedMemory()
+        if not real_memory:
+            self.memory = self._growing
         self.load = SimulatedLoad(self.clock)
         self._ended_ns: List[int] = []
         if not real_time:
@@ -144,13 +168,13 @@ class Simulated:
         luck = np.random.default_rng([self._seed, 1]).standard_normal()
         self._luck = float(np.exp(self._model["process_sigma"] * luck))
         self.load.share = float(self._model["background_share"])
-        self.memory.grow(int(self._model["runtime_bytes"]))
+        self._growing.grow(int(self._model["runtime_bytes"]))
 
     def __enter__(self) -> Simulated:
         if self._model["fault"] == "refuse":
             raise EngineError("the simulated engine refuses the model", where=self._model_path)
         self._pass(self._model["load_ms"])
-        self.memory.grow(int(self._model["model_bytes"]))
+        self._growing.grow(int(self._model["model_bytes"]))
         self.inputs: Tuple[TensorSpec, ...] = (TensorSpec("image", tuple(self._model["shape"]), "float32"),)
         self.outputs: Tuple[TensorSpec, ...] = (TensorSpec("scores", (1, 2), "float32"),)
         return self
@@ -164,7 +188,9 @@ class Simulated:
         self._pass(self._duration_ms())
         self._frame += 1
         self._ended_ns.append(self.clock.now_ns)
-        self.memory.grow(int(self._model["leak_bytes"]))
+        self._growing.grow(int(self._model["leak_bytes"]))
+        if self._frame == SPIKE_FRAME:
+            _touched(int(self._model["spike_bytes"]))
         return {"scores": self._answer(float(feeds["image"].mean()))}
 
     def facts(self) -> Dict[str, Any]:

@@ -40,7 +40,7 @@ class Earlier:
 
 
 def session_log(runs: Sequence[Run], metric: str) -> float | None:
-    """The mean of the logs of one number per process, larger is worse; None where a process that should does not tell."""
+    """The mean of the logs of one number per process, larger is worse; None where one that should tells none."""
     values = [METRICS[metric].value(run) for run in runs]
     known = [math.log(one) for one in values if one is not None and one > 0]
     sign = 1 if METRICS[metric].better == "less" else -1

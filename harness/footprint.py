@@ -5,17 +5,22 @@ from __future__ import annotations
 import os
 import tempfile
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator
+from typing import Any, Dict, Iterator, Optional
 
 from harness.probes import load as core_load
 from harness.probes import memory as process_memory
+from harness.probes.nvml import process_memory_bytes
 from harness.probes.state import state, swap_used_bytes
 
 
 class Footprint:
-    """Collects marks and facts by name. A runtime with an own `memory` or `load` sensor is asked for these."""
+    """Collects marks and facts by name. A runtime with an own `memory` or `load` sensor is asked for these.
 
-    def __init__(self, runtime: Any) -> None:
+    gpu: number of the NVIDIA GPU whose memory is told apart; None for none.
+    """
+
+    def __init__(self, runtime: Any, gpu: Optional[int] = None) -> None:
+        self._gpu = gpu
         self._memory: Any = getattr(runtime, "memory", process_memory)
         self._load: Any = getattr(runtime, "load", core_load)
         self._real = self._memory is process_memory
@@ -60,6 +65,9 @@ class Footprint:
         self._set("pss_bytes", process_memory.pss_bytes())
         self._set("cgroup_peak_bytes", process_memory.cgroup_peak_bytes())
         self._set("nvmap_bytes", process_memory.nvmap_process_bytes(os.getpid()))
+        if self._gpu is not None:
+            on_gpu = process_memory_bytes(os.getpid(), self._gpu)
+            self._set("gpu_bytes", None if isinstance(on_gpu, str) else on_gpu)
         swap = [one for one in (system.pop("swap_used_bytes", None), swap_used_bytes()) if one is not None]
         self._set("swap_used_bytes", max(swap, default=None))
         self._set("free_disk_bytes", system.pop("free_disk_bytes", None))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from harness.case import Case, Job
@@ -35,14 +36,14 @@ class Influence:
         return f"{self.case.key}: sampling on against off, {rounds} rounds: {told}"
 
 
-def measure_influence(session: Session) -> Influence:
-    """All rounds of the session's first case; ConfigError where the profile has no probe."""
+def measure_influence(session: Session, rounds: Sequence[int] = ROUNDS) -> Influence:
+    """The session's first case, in processes of so many rounds each; ConfigError where the profile has no probe."""
     setup = session.setup
     if not setup.profile.probes:
         raise ConfigError("nothing is sampled on this device", where=f"devices/{setup.profile.name}.toml, probes")
     case = next(iter(session.cases))
     sampled = session.job(case)
-    runs = [_run(session, sampled, number, rounds) for number, rounds in enumerate(ROUNDS)]
+    runs = [_run(session, sampled, number, count) for number, count in enumerate(rounds)]
     return Influence(case=case, verdicts=tuple(judge_pair(case, runs, RESTING)))
 
 

@@ -69,7 +69,7 @@ class _Recording:
         self._clock: Clock = getattr(runtime, "clock", time.perf_counter_ns)
         own_cpu_clock: Clock = getattr(runtime, "clock", time.thread_time_ns)
         self._cpu_clock: Clock = own_cpu_clock if runtime.in_calling_thread else _no_clock
-        self._footprint = Footprint(runtime)
+        self._footprint = Footprint(runtime, job.telemetry.gpu)
         self._marks, self._facts = self._footprint.marks, self._footprint.facts
         self._marks["file_bytes"] = job.file_bytes or os.path.getsize(job.model_path)
         self._facts.update(_machine_facts(job))

@@ -147,6 +147,12 @@ def _growth(after: str, before: str) -> Callable[[Run], float | None]:
     return lambda run: (run.marks[after] - run.marks[before]) / MB if {after, before} <= run.marks.keys() else None
 
 
+def _gpu_memory(run: Run) -> float | None:
+    """On a Jetson by NvMap, on a discrete GPU by NVML."""
+    known = (run.marks.get(name) for name in ("nvmap_bytes", "gpu_bytes"))
+    return next((one / MB for one in known if one is not None), None)
+
+
 def _peak(run: Run) -> float | None:
     """On a Jetson with the buffers of its GPU, which lie in the same memory and are in no process's own count."""
     peaks = [value for name, value in run.marks.items() if name.startswith("peak_")]
@@ -179,7 +185,7 @@ _OTHER = (
            of=_growth("rss_steady_bytes", "rss_before_import_bytes")),
     Metric(name="peak_memory_mb", unit="MB", better="less", speed=False, of=_peak, tolerance_percent=3.0),
     Metric(name="pss_mb", unit="MB", better="less", speed=False, of=_mark("pss_bytes", MB)),
-    Metric(name="gpu_memory_mb", unit="MB", better="less", speed=False, of=_mark("nvmap_bytes", MB)),
+    Metric(name="gpu_memory_mb", unit="MB", better="less", speed=False, of=_gpu_memory),
     Metric(name="device_memory_mb", unit="MB", better="more", speed=False, of=_mark("device_memory_bytes", MB)),
     Metric(name="memory_growth_kb_per_frame", unit="kB", better="less", speed=False, of=_leak, min_frames=100),
     Metric(name="file_size_mb", unit="MB", better="less", speed=False, of=_mark("file_bytes", MB)),

@@ -54,8 +54,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "the end, also after a crash",
     )  # fmt: skip
     group.addoption(
-        "--timeline", action="store_true", help="write per case a trace for Perfetto or Chrome, and a figure of latency, "
-        "power, temperature and clocks",
+        "--timeline", action="store_true", help="write per case a trace for Perfetto or Chrome, and a figure of "
+        "latency, power, temperature and clocks",
     )  # fmt: skip
     group.addoption("--report", default="", metavar="DIR", help="where results go (default: reports/<time>)")
     parser.addini("dms_devices", "folder of the device profiles", default="devices")

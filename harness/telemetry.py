@@ -59,6 +59,12 @@ class Telemetry:
     window_s: float = 0.0
     idle_s: float = 0.0
 
+    @property
+    def gpu(self) -> Optional[int]:
+        """Number of the discrete GPU whose sensors are asked; None where none is."""
+        asked = (options for entry, options in self.probes.items() if options.get("kind", entry) == "nvml")
+        return next((int(options.get("gpu", 0)) for options in asked), None)
+
     @staticmethod
     def from_wire(raw: Mapping[str, Any]) -> Telemetry:
         """Rebuild what dataclasses.asdict made of one."""

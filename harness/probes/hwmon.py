@@ -8,9 +8,9 @@ from typing import Any, Dict, List, NamedTuple, Tuple
 
 from harness.errors import unknown
 from harness.probes import ProbeError, Reading
-from harness.probes.rails import Rail, RailProbe, chips, milliseconds, place
+from harness.probes.rails import Rail, RailProbe, channel_names, chips, milliseconds
 from harness.probes.sysfs import below, text_of
-from harness.probes.thermal import celsius, distinct
+from harness.probes.thermal import celsius
 from harness.telemetry import Channel
 
 QUANTITY = re.compile(r"(power|energy|temp)(\d+)_input|(power)(\d+)_average")
@@ -59,10 +59,11 @@ class Hwmon(RailProbe):
 
     def __enter__(self) -> Hwmon:
         found = _sources(self._picked())
-        names = distinct([(one.label(), place(one.path.parent)) for one in found])
+        names = channel_names([(one.label(), one.path.parent) for one in found])
         self._sources = dict(zip(names, found))
         self._keep(
-            [one.rail(name) for name, one in self._sources.items()], "no chip tells a power, an energy or a temperature",
+            [one.rail(name) for name, one in self._sources.items()],
+            "no chip tells power, energy or temperature",
             where=str(Path(self._root) / "sys/class/hwmon"),
             remedy="load the sensor's driver, correct `names`, or leave the hwmon probe out of the profile",
         )  # fmt: skip

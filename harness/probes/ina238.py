@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Dict, Sequence
 
-from harness.probes.rails import HWMON, Rail, RailProbe, chips, milliseconds, place
-from harness.probes.sysfs import number_of, text_of
-from harness.probes.thermal import distinct
+from harness.probes.rails import HWMON, Rail, RailProbe, channel_names, chips, milliseconds, whole
+from harness.probes.sysfs import text_of
 from harness.telemetry import Channel
 
 CHIP = "ina238"
@@ -27,7 +26,7 @@ class Ina238(RailProbe):
 
     def __enter__(self) -> Ina238:
         folders = [one for one in chips(self._root, HWMON) if text_of(one / "name") == CHIP]
-        self._folders = dict(zip(distinct([(_label(one), place(one)) for one in folders]), folders))
+        self._folders = dict(zip(channel_names([(_label(one), one) for one in folders]), folders))
         self._keep(
             [_rail(name, folder) for name, folder in self._folders.items()], "this machine has no INA238",
             where=str(Path(self._root) / "sys/class/hwmon/*/name"),
@@ -51,5 +50,5 @@ def _rail(name: str, folder: Path) -> Rail:
 
 
 def _settings(folder: Path, names: Sequence[str]) -> Dict[str, Any]:
-    found = {name: number_of(folder / name) for name in names}
+    found = {name: whole(folder / name) for name in names}
     return {"path": str(folder), **{name: number for name, number in found.items() if number is not None}}

@@ -28,7 +28,7 @@ class Battery(Rail):
     def read(self) -> Reading:
         status, fault = self._status.content()
         if fault or status != "Discharging":
-            return fault or f"{self._status.path}: {status}: the board is not fed by this battery alone"
+            return fault or f"{self._status.path}: {status}; only a battery that is discharging tells the board's power"
         reading = super().read()
         return reading if isinstance(reading, str) else abs(reading)
 
@@ -53,7 +53,7 @@ class PowerSupply(RailProbe):
         self._refused = {folder.name: reason for folder, reason in reasons.items() if reason}
         self._keep(
             [_rail(folder) for folder in folders if not reasons[folder]],
-            next(iter(self._refused.values()), "this machine has no power supply that measures"),
+            "; ".join(self._refused.values()) or "this machine has no power supply that measures",
             where=str(Path(self._root) / FOLDER),
             remedy="measure with an external meter (kind = \"meter\"), or leave this probe out of the profile",
         )  # fmt: skip

@@ -5,12 +5,13 @@ Documentation/hwmon/sysfs-interface.rst.
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from harness.probes import ProbeError, Reading, Sample, polled
-from harness.probes.sysfs import ValueFile, below, number_of
+from harness.probes.sysfs import ValueFile, below, distinct, text_of
 from harness.telemetry import Channel
 
 HWMON = ("sys/class/hwmon/hwmon*", "sys/bus/i2c/devices/*/hwmon/hwmon*")
@@ -97,7 +98,20 @@ def place(folder: Path) -> str:
     return folder.name if holder.name in ("class", "virtual") else holder.name
 
 
+def channel_names(labelled: Sequence[Tuple[str, Path]]) -> List[str]:
+    """A name for each label of a chip's folder: the label, or with the chip's place where an earlier one has it."""
+    names = distinct([(label, place(folder)) for label, folder in labelled])
+    # A chip may carry one label more than twice, and no two channels may become one.
+    return distinct([(name, str(position)) for position, name in enumerate(names)])
+
+
+def whole(path: Path) -> Optional[int]:
+    """A setting that is read once, as JetPack 4 writes it with a unit behind; None where it is none, or negative."""
+    found = re.match(r"[0-9]{1,15}(?![0-9])", text_of(path) or "")
+    return int(found.group()) if found else None
+
+
 def milliseconds(path: Path) -> Optional[float]:
     """An interval that a driver tells, None where it tells none."""
-    number = number_of(path)
+    number = whole(path)
     return None if number is None else float(number)

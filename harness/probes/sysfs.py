@@ -6,7 +6,7 @@ import errno
 import os
 import re
 from pathlib import Path
-from typing import List, Optional, Tuple, Union
+from typing import List, Optional, Sequence, Set, Tuple, Union
 
 LONGEST = 4096
 REASONS = {
@@ -84,6 +84,16 @@ def number_of(path: Path) -> Optional[int]:
 def below(root: str, pattern: str) -> List[Path]:
     """The paths below `root` that fit `pattern` (of pathlib), by name, numbers in order: hwmon2 before hwmon10."""
     return sorted(Path(root).glob(pattern.lstrip("/")), key=_natural)
+
+
+def distinct(named: Sequence[Tuple[str, str]]) -> List[str]:
+    """The first of each pair, with "@" and the second behind it from the second time on that it occurs."""
+    seen: Set[str] = set()
+    names = []
+    for name, place in named:
+        names.append(f"{name}@{place}" if name in seen else name)
+        seen.add(name)
+    return names
 
 
 def _natural(path: Path) -> List[Tuple[bool, int, str]]:

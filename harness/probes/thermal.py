@@ -7,11 +7,11 @@ the device.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, List, Sequence, Set, Tuple
+from typing import Any, Dict, List, Sequence, Tuple
 
 from harness.errors import unknown
 from harness.probes import ProbeError, Reading, Sample, polled
-from harness.probes.sysfs import ValueFile, below, number_of, text_of
+from harness.probes.sysfs import ValueFile, below, distinct, number_of, text_of
 from harness.telemetry import Channel
 
 SWITCHED_OFF = (-256_000, -256)
@@ -90,16 +90,6 @@ def celsius(reading: Reading, path: Path) -> Reading:
     if not LOWEST_C <= reading / 1000 <= HIGHEST_C:
         return f"{path}: no temperature between {LOWEST_C} and {HIGHEST_C} C"
     return reading / 1000
-
-
-def distinct(named: Sequence[Tuple[str, str]]) -> List[str]:
-    """The first of each pair, with "@" and the second behind it from the second time on that it occurs."""
-    seen: Set[str] = set()
-    names = []
-    for name, place in named:
-        names.append(f"{name}@{place}" if name in seen else name)
-        seen.add(name)
-    return names
 
 
 def _zones(root: str) -> List[Source]:

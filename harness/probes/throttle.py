@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Sequence, Tuple
 
 from harness.probes import ProbeError, Reading, Sample, polled
-from harness.probes.sysfs import ValueFile, below, number_of, text_of
-from harness.probes.thermal import distinct
+from harness.probes.sysfs import ValueFile, below, distinct, number_of, text_of
 from harness.telemetry import Channel
 
 OVER_CURRENT = "soctherm_oc"

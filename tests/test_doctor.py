@@ -1,0 +1,116 @@
+"""`harness doctor`: what a device can measure, found out by a real worker, and what sampling does to its latency."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from harness import cli
+from harness.doctor import diagnose
+from harness.history import open_history
+from harness.influence import measure_influence, remember_influence
+from harness.plans import plan_named
+from harness.profile import read_profile
+
+DEVICE = """
+[runtimes.simulated]
+seed = 1
+"""
+
+
+@pytest.fixture
+def device(tmp_path):
+    """A device of this machine with these lines in its profile."""
+
+    def make(lines: str, name: str = "bench"):
+        (tmp_path / f"{name}.toml").write_text(DEVICE + lines, encoding="utf-8")
+        return read_profile(name, tmp_path)
+
+    return make
+
+
+def told(found, name: str) -> str:
+    return next(line for line in found.lines if line.startswith(name)).removeprefix(name).strip()
+
+
+def test_a_sensor_is_told_with_its_reading_its_resolution_and_its_rate(device):
+    found = diagnose(device("[probes.board]\nkind = 'simulated'\npower_mw = 1234\nrate_hz = 50"), seconds=0.5)
+    assert told(found, "sensor board").endswith("Hz of 50 Hz")
+    assert told(found, "  VDD_SIM") == "1234 mW, steps of 1"
+    assert told(found, "  temp") == "40 C, did not move"
+    assert told(found, "latency") == "can be measured"
+    assert found.able
+
+
+def test_the_power_rule_is_followed_once(device):
+    lines = (
+        "[probes.board]\nkind = 'simulated'\n[power]\nrule = 'one rail'\nprobe = 'board'\nscope = 'module'\nrails = "
+    )
+    assert told(diagnose(device(lines + "['VDD_SIM']"), 0.3), "power") == "one rail: VDD_SIM (module), 3.000 W now"
+    assert "board has no VDD_IN, it has VDD_SIM, temp" in told(diagnose(device(lines + "['VDD_IN']"), 0.3), "power")
+
+
+def test_a_sensor_that_is_missing_says_why_and_what_to_do_and_latency_can_still_be_measured(device):
+    found = diagnose(device("[probes.board]\nkind = 'simulated'\nmissing = true"), seconds=0.1)
+    assert told(found, "sensor board") == "the simulated sensor is missing; leave `missing` out"
+    assert told(found, "power") == "no rule in the profile: energy is not measured ([power])"
+    assert found.able
+
+
+def test_a_sampler_that_dies_is_told_as_such(device):
+    found = diagnose(device("[probes.board]\nkind = 'simulated'\ndies_at = 2"), seconds=0.5)
+    assert "died" in told(found, "sensor board")
+
+
+def test_without_an_engine_latency_cannot_be_measured(tmp_path):
+    (tmp_path / "bench.toml").write_text("python = '/no/python'\n" + DEVICE, encoding="utf-8")
+    with pytest.raises(Exception, match="cannot be started"):
+        diagnose(read_profile("bench", tmp_path), seconds=0.1)
+    (tmp_path / "odd.toml").write_text("[runtimes.onnxruntime]\nproviders = ['NoSuchProvider']\n", encoding="utf-8")
+    assert "can be imported" in told(diagnose(read_profile("odd", tmp_path), 0.1), "engine onnxruntime")
+
+
+@pytest.mark.parametrize(("name", "status"), [("simulated", 0), ("no-such", 4)])
+def test_the_command_ends_with_0_where_latency_can_be_measured(name, status, checkout, monkeypatch, capsys):
+    monkeypatch.chdir(checkout)
+    assert cli.main(["doctor", f"--device={name}", "--history=none"]) == status
+    assert ("latency" in capsys.readouterr().out) == (status == 0)
+
+
+def test_the_influence_of_sampling_is_measured_in_turn_and_kept(make_session, make_model, tmp_path):
+    location = str(tmp_path / "history.sqlite")
+    probes = {"board": {"kind": "simulated", "rate_hz": 20}}
+    session = make_session(
+        make_model(infer_ms=1.0), plan=plan_named("smoke"), setup={"history": location}, probes=probes, power=None,
+        runtimes={"simulated": {"seed": 1, "real_time": True}},
+    )  # fmt: skip
+    found = measure_influence(session, rounds=(6, 6))
+    assert {one.metric for one in found.verdicts} >= {"frame_p25_ms", "frame_p95_ms"}
+    assert found.verdicts[0].change.count == 12
+    assert abs(found.verdicts[0].change.percent) < 20
+    remember_influence(found, location, "somebody")
+    with open_history(location) as history:
+        (remark,) = history.annotations()
+    assert (remark.kind, remark.author, remark.case_key) == ("sampler", "somebody", found.case.key)
+    assert "sampling on against off, 12 rounds: frame_p25_ms" in remark.text
+
+
+def test_a_device_without_sensors_has_no_influence_to_measure(make_session, make_model):
+    session = make_session(make_model(), probes={}, power=None)
+    with pytest.raises(Exception, match="nothing is sampled"):
+        measure_influence(session)
+
+
+def test_a_survey_is_written_as_strict_json(device, tmp_path):
+    from harness.survey import Survey, SurveyJob, survey
+    from harness.telemetry import Telemetry
+
+    probes = {"board": {"kind": "simulated", "silent_every": 2}}
+    job = SurveyJob(engines={}, telemetry=Telemetry(probes=probes), seconds=0.3)
+    found = survey(SurveyJob.from_json(job.to_json()))
+    found.save(tmp_path)
+    json.loads((tmp_path / "run.json").read_text(), parse_constant=pytest.fail)
+    again = Survey.load(tmp_path)
+    assert again.traces[0].reasons == found.traces[0].reasons
+    assert again.traces[0].time_ns.tolist() == found.traces[0].time_ns.tolist()

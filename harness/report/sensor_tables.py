@@ -50,12 +50,11 @@ def heat_table(session: Session) -> Table:
 
 
 def silent_sensors(session: Session) -> list[str]:
-    """Sentences about the sensors that the profile names and that told nothing, each once."""
-    found = {
-        f"sensor {trace.probe}: {trace.missing}": None
-        for measured in measured_cases(session) for run in measured.runs for trace in run.traces if trace.missing
-    }  # fmt: skip
-    return list(found)
+    """A sentence about the sensors that the profile names and that could not be opened."""
+    runs = [run for measured in measured_cases(session) for run in measured.runs]
+    missing = dict.fromkeys(trace.probe for run in runs for trace in run.traces if trace.missing)
+    device = session.setup.profile.name
+    return [f"not to be read here: {', '.join(missing)}; harness doctor --device={device} says why"] if missing else []
 
 
 def _energy_row(measured: Measurement) -> Row:

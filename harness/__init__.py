@@ -7,8 +7,10 @@ The data flow, read downwards (each module imports only what stands above it):
 3. both together give *cases*: device x model x variant x runtime;
 4. *dispatch* sends one case as a Job to a fresh worker process through a transport;
 5. the *agent* reads the Job on the device, *measure* and *pipeline* push frames through the engine
-   and give back a raw Run: nanoseconds, bytes, predictions, facts;
-6. *metrics* turns one Run into one number each, *measurement* holds them; *rules* decides from plain
+   and give back a raw Run: nanoseconds, bytes, predictions, facts; *sampling* has the sensors (*probes*) read meanwhile
+   by the *sampler*, a process of its own, as traces on the same clock;
+6. *metrics* turns one Run into one number each, *energy* and *surroundings* do so with its traces, *preconditions* says
+   what was not as the profile asks, *measurement* holds them; *rules* decides from plain
    inputs, *wording* says it, *verdict* asks about budgets, *comparison* about sessions of before,
    *pairing* about another build, *parity* about the parent;
 7. *session* measures on demand, with *lookback* (baseline, history) and *against* (the other build);

@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from traces import BEGIN_S, PERIOD_S, milliwatt, run_of, trace, working
 
 from harness.case import STAGES
 from harness.metrics import METRICS, stage_times, window_fps
+from harness.telemetry import Channel, PowerRule, Telemetry
 
 MS = 1_000_000
 STAGES_AND_FRAME = (*STAGES, "frame")
@@ -35,7 +37,8 @@ MARKS = {
     "rss_before_import_bytes": 100_000_000, "rss_after_import_bytes": 130_000_000,
     "rss_after_load_bytes": 137_000_000, "rss_steady_bytes": 141_000_000,
     "peak_load_bytes": 150_000_000, "peak_first_bytes": 160_000_000, "peak_steady_bytes": 145_000_000,
-    "device_memory_bytes": 8_000_000_000,
+    "device_memory_bytes": 8_000_000_000, "pss_bytes": 120_000_000, "nvmap_bytes": 25_000_000,
+    "rss_before_frames_bytes": 138_000_000,
 }  # fmt: skip
 # ten windows at 10 ms and ten at 20 ms, back to back but for 3 ms between frames
 STEPS = np.repeat([10 * MS, 20 * MS], 300)
@@ -54,9 +57,35 @@ EXPECTED = {
     "first_inference_ms": 12,
     "model_memory_mb": 7,
     "runtime_memory_mb": 41,
-    "peak_memory_mb": 160,
+    "peak_memory_mb": 185,
+    "pss_mb": 120,
+    "gpu_memory_mb": 25,
+    "memory_growth_kb_per_frame": 5,
     "file_size_mb": 4,
     "device_memory_mb": 8000,
+}
+
+
+BOARD = trace({
+    milliwatt(resolution=40.0): lambda at_s: working(3000, 8000)(at_s) + 2000 * (np.abs(at_s - 15) < 0.01),
+    Channel("tj", "C"): lambda at_s: 40 + 0.1 * (at_s - BEGIN_S),
+    Channel("oc1", "events"): lambda at_s: 1.0 * (at_s > 15),
+    Channel("cpu", "%"): working(5, 70), Channel("gpu.load", "%"): working(0, 30), Channel("emc.load", "%"): 12.0,
+})  # fmt: skip
+MEAN_W = 8 + 2 * PERIOD_S / 19.9
+SENSED = {
+    "power_mean_w": MEAN_W,
+    "power_peak_w": 10,
+    "energy_per_frame_mj": MEAN_W * 20,
+    "net_energy_per_frame_mj": (MEAN_W - 3) * 20,
+    "fps_per_w": 50 / MEAN_W,
+    "temperature_start_c": 40,
+    "temperature_end_c": 42,
+    "temperature_slope_c_per_min": 6,
+    "throttled_share_percent": 100 / 401,
+    "cpu_utilisation_percent": 70,
+    "gpu_utilisation_percent": 30,
+    "memory_controller_percent": 12,
 }
 
 
@@ -70,10 +99,36 @@ def test_a_metric_of_a_hand_made_run_is_exact(steps, metric):
     assert value(metric, steps) == pytest.approx(EXPECTED[metric], rel=1e-12)
 
 
+@pytest.mark.parametrize("metric", SENSED)
+def test_a_metric_of_sensors_is_exact_and_silent_without_them(make_run, metric):
+    assert value(metric, run_of(BOARD)) == pytest.approx(SENSED[metric], rel=1e-9)
+    assert value(metric, run_of()) is None
+    assert value(metric, make_run(STEPS)) is None
+
+
+def test_a_net_energy_below_the_resolution_of_its_sensor_is_no_number():
+    coarse = run_of(trace({milliwatt(resolution=4000.0): working(3000, 8000)}))
+    assert value("net_energy_per_frame_mj", coarse) is None
+    assert value("energy_per_frame_mj", coarse) == pytest.approx(160)
+
+
+@pytest.mark.parametrize(
+    ("marks", "megabytes"),
+    [({"nvmap_bytes": 7e6}, 7), ({"gpu_bytes": 9e6}, 9), ({"nvmap_bytes": 7e6, "gpu_bytes": 9e6}, 7), ({}, None)],
+)
+def test_memory_of_a_gpu_is_that_of_nvmap_or_of_nvml(make_run, marks, megabytes):
+    assert value("gpu_memory_mb", make_run(STEPS, marks=marks)) == megabytes
+
+
+def test_the_peak_of_a_device_whose_gpu_has_its_own_memory_is_that_of_the_process(make_run):
+    marks = {name: size for name, size in MARKS.items() if name != "nvmap_bytes"}
+    assert value("peak_memory_mb", make_run(STEPS, marks=marks)) == 160
+
+
 def test_every_metric_is_tried_by_hand():
     latency = {f"{stage}_{label}_ms" for stage in ("pre", "infer", "post", "frame") for label in
                ("p25", "p50", "p90", "p95", "p99", "p999", "max")}  # fmt: skip
-    assert set(METRICS) == latency | set(EXPECTED)
+    assert set(METRICS) == latency | set(EXPECTED) | set(SENSED)
 
 
 @pytest.mark.parametrize(
@@ -96,10 +151,11 @@ def test_a_metric_carries_its_unit_and_its_good_direction(metric, unit, better):
         ("frame_p50_ms", 5), ("frame_p90_ms", 29), ("frame_p95_ms", 59), ("frame_p99_ms", 299), ("infer_p99_ms", 299),
         ("frame_p999_ms", 2995), ("frame_cpu_p99_ms", 299), ("fps_fluctuation_percent", 600),
         ("fps_worst_window", 30), ("longest_gap_ms", 2), ("frame_max_ms", 1), ("fps_mean", 1),
+        ("memory_growth_kb_per_frame", 100),
     ],
 )  # fmt: skip
 def test_a_run_below_the_fewest_frames_gives_no_number(make_run, metric, frames):
-    enough, few = (make_run(np.full(n, 10 * MS), cpu_ns=np.full(n, 9 * MS)) for n in (frames, frames - 1))
+    enough, few = (make_run(np.full(n, 10 * MS), cpu_ns=np.full(n, 9 * MS), marks=MARKS) for n in (frames, frames - 1))
     assert value(metric, enough) is not None
     assert value(metric, few) is None
 
@@ -129,7 +185,8 @@ def test_a_window_is_thirty_frames_and_the_rest_is_left_out(make_run):
 
 def test_speed_is_what_depends_on_the_machine_of_the_moment():
     assert {name for name, one in METRICS.items() if not one.speed} == {
-        "model_memory_mb", "runtime_memory_mb", "peak_memory_mb", "file_size_mb", "device_memory_mb",
+        "model_memory_mb", "runtime_memory_mb", "peak_memory_mb", "file_size_mb", "device_memory_mb", "pss_mb",
+        "gpu_memory_mb", "memory_growth_kb_per_frame",
     }  # fmt: skip
 
 
@@ -152,12 +209,22 @@ def test_the_times_of_a_stage_are_those_that_its_percentile_is_made_from(make_ru
 def test_only_what_comes_from_the_timed_frames_needs_steady_frames():
     assert {name for name, one in METRICS.items() if not one.frames} == {
         "import_ms", "load_ms", "first_inference_ms", "model_memory_mb", "runtime_memory_mb", "peak_memory_mb",
-        "device_memory_mb", "file_size_mb",
+        "device_memory_mb", "file_size_mb", "pss_mb", "gpu_memory_mb", "memory_growth_kb_per_frame", *SENSED,
+    }  # fmt: skip
+
+
+def test_energy_is_told_by_one_process_of_a_session():
+    assert {name for name, one in METRICS.items() if one.once} == {
+        "power_mean_w", "power_peak_w", "energy_per_frame_mj", "net_energy_per_frame_mj", "fps_per_w",
     }  # fmt: skip
 
 
 def test_a_simulated_run_gives_every_metric_a_finite_number_or_none(make_job, quick, measured):
-    run = measured(make_job(plan=replace(quick, frames=3000)))
+    rule = PowerRule("simulated", "board", ("VDD_SIM",), "SIMULATED")
+    sensors = Telemetry({"board": {"kind": "simulated"}}, rule, window_s=10, idle_s=5)
+    run = measured(make_job(plan=replace(quick, frames=3000), telemetry=sensors))
     values = {name: one.value(run) for name, one in METRICS.items()}
-    assert all(math.isfinite(one) and one >= 0 for one in values.values() if one is not None)
-    assert [name for name, one in values.items() if one is None] == []
+    assert all(math.isfinite(one) and one >= -1e-9 for one in values.values() if one is not None)
+    assert {name for name, one in values.items() if one is None} == {
+        "pss_mb", "gpu_memory_mb", "cpu_utilisation_percent", "gpu_utilisation_percent", "memory_controller_percent",
+    }  # fmt: skip

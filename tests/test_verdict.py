@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from traces import BEGIN_S, IDLE_S, milliwatt, nanoseconds, run_of, trace
 
 from harness.budgets import DERIVED, Budget
 from harness.case import Case, Plan, Run
@@ -19,14 +20,16 @@ from harness.pipeline import NullPipeline, push, split_records
 from harness.plans import PLANS
 from harness.rules import Outcome
 from harness.tasks import Score
+from harness.telemetry import Channel
 from harness.verdict import judge, judge_liveness
 from harness.wording import unmeasured
 
 MS = 1_000_000
 MARKS = [
     "import_ns", "load_ns", "first_inference_ns", "file_bytes", "device_memory_bytes", "peak_load_bytes",
-    "rss_after_load_bytes", "rss_steady_bytes",
+    "rss_after_load_bytes", "rss_steady_bytes", "pss_bytes", "nvmap_bytes",
 ]  # fmt: skip
+SMALL = ["rss_before_import_bytes", "rss_after_import_bytes", "rss_before_frames_bytes"]
 SURE = "(95 % sure if misses are independent)"
 UNTIL = "with no further miss to pass"
 ALIVE = {"outputs_finite": True, "outputs_vary": True, "outputs_repeat": True}
@@ -149,16 +152,31 @@ def test_a_number_is_held_against_its_limit(make_run, metric, limit, outcome, se
     assert (verdict.unit, verdict.limit, verdict.metric) == (budget(metric, limit).unit, limit, metric)
 
 
+def sensed(run: Run) -> Run:
+    """The same between two idle times, with power, heat, load and events of OC3, which alone are no fault."""
+    end_s = BEGIN_S + float(run.frame_ns.sum()) / 1e9
+    spans = {"idle_before": (0, IDLE_S), "frames": (BEGIN_S, end_s), "idle_after": (end_s, end_s + IDLE_S)}
+    told = trace({
+        milliwatt(resolution=40.0): lambda at_s: np.where((at_s > IDLE_S) & (at_s < end_s + 0.01), 8000, 3000),
+        Channel("tj", "C"): lambda at_s: 40 + at_s, Channel("oc3", "events"): lambda at_s: np.floor(at_s),
+        **{Channel(name, "%"): 50.0 for name in ("cpu", "gpu", "emc.load")},
+    }, told_s=end_s + IDLE_S)  # fmt: skip
+    sampled = run_of(told, phases=spans)
+    return replace(
+        run, start_ns=run.start_ns + nanoseconds(BEGIN_S), facts={**run.facts, **sampled.facts}, traces=sampled.traces
+    )
+
+
 @pytest.mark.parametrize("metric", [*METRICS, *DERIVED])
 def test_every_broken_limit_says_what_to_do_next_and_only_speed_blames_a_stage(make_run, metric):
-    marks = dict.fromkeys(MARKS, 90e6) | {"rss_before_import_bytes": 1.0, "rss_after_import_bytes": 1.0}
-    run = make_run(late(3000, 200), cpu_ns=late(3000, 200), marks=marks)
+    marks = dict.fromkeys(MARKS, 90e6) | dict.fromkeys(SMALL, 1.0)
+    run = sensed(make_run(late(3000, 200), cpu_ns=late(3000, 200), marks=marks))
     measured = measurement(run, score=score(50), parent_score=score(90), parity=LOSS, device_memory_mb=100.0)
     verdict = judge(budget(metric, 1e12 if budget(metric, 1).better == "more" else 1e-3), measured)
     assert verdict.outcome == "FAIL"
     step = verdict.sentence.partition("; next: ")[2]
     assert step
-    if metric in DERIVED or not METRICS[metric].speed or metric in ("import_ms", "load_ms", "first_inference_ms"):
+    if metric in DERIVED or not METRICS[metric].frames:
         assert "of a frame" not in step
 
 

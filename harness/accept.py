@@ -161,7 +161,7 @@ def _trustworthy(session: Session, case: Case, wanted: Acceptance) -> list[Seque
     liveness = judge_liveness(measured)
     if liveness.outcome is not Outcome.PASS:
         raise HarnessError(f"{liveness.outcome}: {liveness.sentence}", where=case.key)
-    faults = (*map(residual_fault, measured.runs), *measured.condition_faults, measured.power_fault)
+    faults = (*map(residual_fault, measured.runs), *measured.condition_faults(), measured.power_fault)
     fault = next(filter(None, faults), "")
     if fault:
         raise HarnessError(fault, where=case.key)

@@ -56,7 +56,7 @@ class Reference:
         for rounds in ROUNDS:
             job = PairedJob(reference=reference, candidate=candidate, rounds=rounds, seed=len(runs))
             runs.append(self._run(case, job, len(runs) + 1))
-            found = judge_pair(case, runs, self._label(reference, candidate))
+            found = judge_pair(case, runs, self._label(reference, candidate), self.setup.profile.conditions)
             if decided(found):
                 break
         return found

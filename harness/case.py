@@ -10,7 +10,7 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 import numpy as np
 
 from harness.telemetry import Array as Array
-from harness.telemetry import Telemetry, Trace
+from harness.telemetry import Telemetry, Trace, pack_traces, unpack_traces
 
 STAGES = ("pre", "infer", "post")
 
@@ -189,8 +189,8 @@ class Run:
         if self.predictions:
             save_predictions(self.predictions, folder)
         arrays: Dict[str, Any] = {f"stage_{name}": column for name, column in self.stages.items()}
-        for index, trace in enumerate(self.traces):
-            arrays[f"trace_{index}_time"], arrays[f"trace_{index}_values"] = trace.time_ns, trace.values
+        wires, columns = pack_traces(self.traces)
+        arrays.update(columns)
         np.savez(
             folder / "run.npz",
             frame_ns=self.frame_ns,
@@ -199,7 +199,7 @@ class Run:
             warmup_ns=self.warmup_ns,
             **arrays,
         )
-        said = {"marks": dict(self.marks), "facts": dict(self.facts), "traces": [one.to_wire() for one in self.traces]}
+        said = {"marks": dict(self.marks), "facts": dict(self.facts), "traces": wires}
         (folder / "run.json").write_text(json.dumps(said, indent=1, sort_keys=True), encoding="utf-8")
 
     @staticmethod
@@ -216,10 +216,7 @@ class Run:
             marks=raw["marks"],
             facts=raw["facts"],
             predictions=load_predictions(folder),
-            traces=tuple(
-                Trace.from_wire(one, arrays[f"trace_{index}_time"], arrays[f"trace_{index}_values"])
-                for index, one in enumerate(raw["traces"])
-            ),
+            traces=unpack_traces(raw["traces"], arrays),
         )
 
 

@@ -83,7 +83,7 @@ def _add_doctor(commands: Any) -> None:
 
 def _doctor(parsed: argparse.Namespace) -> tuple[str, int]:
     from harness.doctor import diagnose
-    from harness.influence import measure_influence, remember_influence
+    from harness.influence import last_influence, measure_influence, remember_influence
     from harness.profile import read_profile
 
     found = diagnose(read_profile(parsed.device, Path("devices"), parsed.address))
@@ -93,6 +93,8 @@ def _doctor(parsed: argparse.Namespace) -> tuple[str, int]:
         influence = measure_influence(session)
         remember_influence(influence, session.setup.history, _user())
         lines.append(influence.sentence)
+    elif parsed.history != "none" and (known := last_influence(parsed.history, parsed.device)):
+        lines.append(known)
     return "\n".join(lines), int(not found.able)
 
 
@@ -112,9 +114,14 @@ def _plot(parsed: argparse.Namespace) -> str:
     with open_history(parsed.history, create=False) as history:
         found = history.find(parsed.session, with_runs=True)
     if not found.runs:
-        raise HarnessError("the raw times of this session are no longer kept", where=found.id)
+        remedy = "choose a newer one: harness history list"
+        raise HarnessError("the raw times of this session are no longer kept", where=found.id, remedy=remedy)
     path = parsed.out or Path(f"{found.id[:8]}.svg")
-    if path.suffix == ".json":
+    if path.suffix.lower() not in (".svg", ".png", ".json"):
+        raise ConfigError(
+            f"--out {path}: nothing can be drawn as {path.suffix!r}", remedy="end it in .svg, .png or .json"
+        )
+    if path.suffix.lower() == ".json":
         return str(write_trace(found.runs, found.case.key, path))
     return str(plot_run(found.runs[0], f"{found.case.key}, {found.at}", path))
 

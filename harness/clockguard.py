@@ -31,6 +31,8 @@ from harness.probes.sysfs import reason, text_of
 PINNED, REFUSED, RESTORED = "@dms pinned", "@dms refused", "@dms restored"
 SETTLE_S, LOCK_S, TOOL_S = 1.0, 5.0, 30.0
 REMEDY = "run as root (sudo), or set the clocks beforehand and leave the pinning out"
+NO_CLOCK = "this machine has no clock that can be set"
+LEAVE = "leave the pinning out, as on most virtual machines"
 PACKAGE = Path(__file__).resolve().parent
 Knobs = List[Tuple[Path, str]]
 
@@ -56,7 +58,8 @@ def pinned_clocks(
         assert guard.stdout is not None
         said = guard.stdout.readline()
         if not said.startswith(PINNED):
-            raise ProbeError(f"the clocks cannot be pinned: {_told(said) or 'it said nothing'}", remedy=REMEDY)
+            why = _told(said) or "it said nothing"
+            raise ProbeError(f"the clocks cannot be pinned: {why}", remedy=LEAVE if NO_CLOCK in why else REMEDY)
         yield _told(said)
     finally:
         last, _ = guard.communicate()
@@ -99,7 +102,7 @@ class _Guard:
     def hold(self, ended: int) -> None:
         """Pin the clocks, until standard input or this process is asked to end."""
         if not self._knobs:
-            raise ProbeError("this machine has no clock that can be set")
+            raise ProbeError(NO_CLOCK)
         before = {str(path): text_of(path) or "" for path, _ in self._knobs}
         self._store()
         _save(self._state, {"jetson_clocks": bool(self._tool), "before": before})

@@ -64,10 +64,15 @@ def usable(sessions: Sequence[Sequence[Run]], earlier: Earlier) -> list[Sequence
     return [one for one in sessions if not disturbed(one) and not _odd_speed(one, earlier)]
 
 
+def _undisturbed(measurement: Measurement, earlier: Earlier) -> list[Sequence[Run]]:
+    """The usable sessions whose device was as its profile asks."""
+    return [one for one in usable(measurement.sessions, earlier) if not measurement.condition_faults(one)]
+
+
 def _questions(
     measurement: Measurement, earlier: Earlier, tolerances: Mapping[str, float]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    good = usable(measurement.sessions, earlier)
+    good = _undisturbed(measurement, earlier)
     for metric, tolerance_percent in sorted(tolerances.items()):
         before = list(earlier.logs.get(metric, ()))
         judged = good if METRICS[metric].speed else measurement.sessions
@@ -75,7 +80,8 @@ def _questions(
         if len(before) < FEWEST_SESSIONS or not now or None in now:
             continue
         # Sessions that were disturbed are left out, or make the verdict invalid: they need no second word.
-        surroundings = {**conditions(METRICS[metric], measurement), "disturbed": False}
+        runs = [run for one in judged or measurement.sessions for run in one]
+        surroundings = {**conditions(METRICS[metric], measurement, runs), "disturbed": False}
         yield metric, {
             **surroundings,
             "invalid": surroundings["invalid"] or ("" if judged else _why_unusable(measurement, earlier)),

@@ -33,6 +33,13 @@ def background_share(runs: Sequence[Run]) -> float | None:
     return sum(run.marks["background_ns"] for run in runs) / capacity if capacity else None
 
 
+def idle_disturbed(runs: Sequence[Run]) -> bool:
+    """True where others used more than 5 % of the cores in an idle time that net power is told against."""
+    shares = (run.marks["idle_background_ns"] / run.marks["idle_capacity_ns"] for run in runs
+              if run.marks.get("idle_capacity_ns"))  # fmt: skip
+    return any(share > DISTURBED_SHARE for share in shares)
+
+
 def disturbed(runs: Sequence[Run]) -> bool:
     """True where others used more than 5 % of the cores meanwhile."""
     share = background_share(runs)

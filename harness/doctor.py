@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import numpy as np
 
 from harness.dispatch import run_survey
 from harness.errors import printable
-from harness.powersensor import PowerSensor, rails_of, smallest_step
+from harness.powersensor import PowerSensor, Window, rails_of, smallest_step
 from harness.probes import PROBES
 from harness.profile import DeviceProfile
 from harness.survey import Survey, SurveyJob
@@ -62,22 +61,11 @@ def _lines(profile: DeviceProfile, found: Survey) -> Iterator[str]:
     named = [one for one in found.traces if one.probe in profile.probes]
     for trace in named:
         yield from _sensor_lines(trace, "")
-    for trace in found.traces:
-        if trace not in named and not trace.missing:
-            yield from _sensor_lines(trace, ", not in the profile")
-    yield from _absent([one for one in found.traces if one not in named and one.missing])
+    others = [one for one in found.traces if one.probe not in profile.probes]
+    for trace in sorted(others, key=lambda one: bool(one.missing)):
+        yield from _sensor_lines(trace, ", not in the profile")
     yield _line("power", _power(profile, found))
     yield _line("latency", "can be measured" if _able(found) else "cannot be measured: no engine can be imported")
-
-
-def _absent(traces: list[Trace]) -> Iterator[str]:
-    """Sensors that nobody asked for, by name; in full those that are here and that this user may not read."""
-    for trace in traces:
-        if "permission" in trace.missing:
-            yield _line(f"sensor {trace.probe}", printable(trace.missing))
-    others = [one.probe for one in traces if "permission" not in one.missing]
-    if others:
-        yield _line("not here", ", ".join(others))
 
 
 def _sensor_lines(trace: Trace, note: str) -> Iterator[str]:
@@ -89,7 +77,7 @@ def _sensor_lines(trace: Trace, note: str) -> Iterator[str]:
     for index, channel in enumerate(trace.channels):
         known = trace.values[:, index][np.isfinite(trace.values[:, index])]
         step = smallest_step(channel, known)
-        resolution = f", steps of {step:.6g}" if math.isfinite(step) else ", did not move"
+        resolution = ", did not move" if step is None else f", steps of {step:.6g}"
         reading = f"{known[-1]:.6g} {channel.unit}{resolution}" if len(known) else "told nothing"
         yield _line(f"  {channel.name}", reading)
     for reason, count in trace.reasons.items():
@@ -115,7 +103,8 @@ def _power(profile: DeviceProfile, found: Survey) -> str:
         return f"{rule.rule}: {printable(sensor)}"
     if not len(sensor.time_ns):
         return f"{rule.rule}: {', '.join(rule.rails)} told nothing together"
-    now = "counts" if sensor.counts else f"{sensor.total[-1] / 1e3:.3f} W now"
+    whole = Window(start_ns=sensor.time_ns[0], end_ns=sensor.time_ns[-1])
+    now = f"{sensor.mean_w(whole):.3f} W in the mean" if len(sensor.time_ns) > 1 else "one sample"
     return f"{rule.rule}: {' + '.join(rule.rails)} ({rule.scope}), {now}"
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.case import Run
-from harness.powersensor import PowerSensor, Window, rails_of, sensor_of, smallest_step
+from harness.case import Array, Run
+from harness.powersensor import PowerSensor, Window, rails_of, sensor_of
 from harness.stats.autocorrelation import independent_samples
 from harness.telemetry import PowerRule
 
@@ -38,7 +38,7 @@ class Energy:
     frames: int
     seconds: float
     mean_w: float
-    peak_w: float
+    peak_w: float | None
     idle_w: float
     gross_mj: float
     gross_u_mj: float
@@ -75,13 +75,16 @@ def energy_of(run: Run) -> Energy | str:
     sensor = sensor_of(run, rule)
     if isinstance(sensor, str):
         return sensor
-    if not {"frames", *IDLE_PHASES} <= run.facts.get("phases", {}).keys():
-        return "power: there is no idle time before and after the frames"
+    if not len(run.start_ns) or not {"frames", *IDLE_PHASES} <= run.facts.get("phases", {}).keys():
+        return "power: there are no frames with idle time before and after them"
     window, idles = _frames(run, sensor), [_settled(run, name, sensor) for name in IDLE_PHASES]
-    faults = [sensor.fault(window), _too_short(window, sensor), *map(sensor.fault, idles)]
+    faults = [sensor.fault(window), _too_short(run, window, sensor), *map(sensor.fault, idles)]
     if any(faults):
         return next(filter(None, faults))
-    found = _evaluated(run, rule, sensor, window, idles)
+    steps = sensor.steps()
+    if steps is None:
+        return f"power: {', '.join(rule.rails)} never moved and the step of {rule.probe} is not known"
+    found = _evaluated(run, rule, sensor, window, idles, steps)
     if found.net_mj < -found.net_u_mj:
         return "power: idle took more than the frames did, so something else ran: stop it and run again"
     return found
@@ -99,34 +102,41 @@ def _frames(run: Run, sensor: PowerSensor) -> Window:
 def _settled(run: Run, phase: str, sensor: PowerSensor) -> Window:
     """An idle phase without its beginning, when the load before it still shows."""
     start_ns, end_ns = run.facts["phases"][phase]
-    return Window(start_ns=start_ns + _settling_ns(sensor), end_ns=end_ns)
+    inside = sensor.time_ns[sensor.within(Window(start_ns=start_ns + _settling_ns(sensor), end_ns=end_ns))]
+    # From sample to sample: beyond the last one lies the load, or nothing.
+    return Window(start_ns=inside[0], end_ns=inside[-1]) if len(inside) else Window(start_ns=end_ns, end_ns=end_ns)
 
 
 def _settling_ns(sensor: PowerSensor) -> float:
     return max(SETTLING_INTERVALS * sensor.interval_s * 1e9, SETTLING_SAMPLES * sensor.period_ns)
 
 
-def _too_short(window: Window, sensor: PowerSensor) -> str:
-    needed_s = max(SHORTEST_S, INTERVALS * sensor.interval_s)
-    # One frame of slack: the window ends with a whole frame and begins with one.
-    if window.seconds < 0.95 * needed_s:
-        return f"power: {window.seconds:.1f} s of frames, needs {needed_s:.0f} s (window_s of the profile's [power])"
+def _too_short(run: Run, window: Window, sensor: PowerSensor) -> str:
+    start_ns, end_ns = run.facts["phases"]["frames"]
+    lasted_s, settling_s = (end_ns - start_ns) / 1e9, _settling_ns(sensor) / 1e9
+    needed_s = max(SHORTEST_S, INTERVALS * sensor.interval_s + settling_s)
+    # A frame at either end may be left out.
+    if lasted_s < needed_s or window.seconds < 0.95 * INTERVALS * sensor.interval_s:
+        return f"power: {lasted_s:.1f} s of frames, needs {needed_s:.0f} s (window_s of the profile's [power])"
     received = int(sensor.within(window).sum())
     if received < FEWEST_SAMPLES:
         return f"power: {received} samples, needs {FEWEST_SAMPLES} (rate_hz of the probe, or window_s)"
     return ""
 
 
-def _evaluated(run: Run, rule: PowerRule, sensor: PowerSensor, window: Window, idles: list[Window]) -> Energy:
+def _evaluated(
+    run: Run, rule: PowerRule, sensor: PowerSensor, window: Window, idles: list[Window], steps: Array
+) -> Energy:
     mean_w, idle = sensor.mean_w(window), [sensor.mean_w(one) for one in idles]
     idle_w = float(np.mean(idle))
-    terms = _terms(rule, sensor, window, idles)
-    gross_u_w = COVERAGE_K * _gross_term_w(rule, sensor, window)
+    terms = _terms(rule, sensor, window, idles, steps)
+    gross_u_w = COVERAGE_K * _gross_term_w(rule, sensor, window, steps)
     net_u_w = COVERAGE_K * float(np.sqrt(sum(one**2 for one in terms.values())))
     per_frame = 1e3 * window.seconds / window.frames
+    watts = sensor.watts(window)
     return Energy(
         rule=rule, frames=window.frames, seconds=window.seconds, mean_w=mean_w,
-        peak_w=float(sensor.watts(window).max()), idle_w=idle_w, gross_mj=mean_w * per_frame,
+        peak_w=float(watts.max()) if len(watts) else None, idle_w=idle_w, gross_mj=mean_w * per_frame,
         gross_u_mj=gross_u_w * per_frame, net_mj=(mean_w - idle_w) * per_frame, net_u_mj=net_u_w * per_frame,
         expected=sensor.expected(window), received=int(sensor.within(window).sum()),
         longest_gap_s=sensor.longest_gap_ns(window) / 1e9, terms_w=terms,
@@ -136,13 +146,15 @@ def _evaluated(run: Run, rule: PowerRule, sensor: PowerSensor, window: Window, i
     )  # fmt: skip
 
 
-def _terms(rule: PowerRule, sensor: PowerSensor, window: Window, idles: list[Window]) -> dict[str, float]:
+def _terms(rule: PowerRule, sensor: PowerSensor, window: Window, idles: list[Window], steps: Array) -> dict[str, float]:
     """Standard uncertainties of the net power in W, each from one source."""
     idle = [sensor.mean_w(one) for one in idles]
     step_w = abs(sensor.mean_w(window) - float(np.mean(idle)))
     period_s = sensor.period_ns / 1e9
     return {
-        "quantisation": float(np.sqrt(2)) * _quantisation_w(sensor, window),
+        "quantisation": float(
+            np.hypot(_quantisation_w(sensor, window, steps), _quantisation_w(sensor, idles[0], steps))
+        ),
         "gain": rule.gain_percent / 100 * step_w / float(np.sqrt(3)),
         "sampling": float(np.hypot(_sampling_w(sensor, window), np.mean([_sampling_w(sensor, one) for one in idles]))),
         "edges": step_w * (sensor.interval_s + period_s) / window.seconds,
@@ -150,16 +162,15 @@ def _terms(rule: PowerRule, sensor: PowerSensor, window: Window, idles: list[Win
     }
 
 
-def _gross_term_w(rule: PowerRule, sensor: PowerSensor, window: Window) -> float:
+def _gross_term_w(rule: PowerRule, sensor: PowerSensor, window: Window, steps: Array) -> float:
     """Standard uncertainty of the mean power itself, in which no idle power takes part."""
     gain_w = rule.gain_percent / 100 * sensor.mean_w(window) / np.sqrt(3)
-    return float(np.hypot(np.hypot(_quantisation_w(sensor, window), gain_w), _sampling_w(sensor, window)))
+    return float(np.hypot(np.hypot(_quantisation_w(sensor, window, steps), gain_w), _sampling_w(sensor, window)))
 
 
-def _quantisation_w(sensor: PowerSensor, window: Window) -> float:
+def _quantisation_w(sensor: PowerSensor, window: Window, steps: Array) -> float:
     """Of a mean: not smaller with more samples, since a constant load does not dither."""
-    steps = [smallest_step(one, sensor.values[:, index]) for index, one in enumerate(sensor.channels)]
-    total = float(np.sqrt(sum(step**2 for step in steps))) / np.sqrt(12) / 1e3
+    total = float(np.linalg.norm(steps)) / np.sqrt(12) / 1e3
     # A counter is read at both edges: its step is spread over the window.
     return float(np.sqrt(2) * total / window.seconds if sensor.counts else total)
 
@@ -169,8 +180,6 @@ def _sampling_w(sensor: PowerSensor, window: Window) -> float:
     if sensor.counts:
         return 0.0
     watts = sensor.watts(window)
-    if len(watts) < 2:
-        return float("inf")
     return float(watts.std(ddof=1) / np.sqrt(independent_samples(watts)))
 
 

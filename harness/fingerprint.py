@@ -10,13 +10,13 @@ import hashlib
 import json
 import subprocess
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from harness import __version__
 from harness.case import Job, Run
 from harness.profile import DeviceProfile
+from harness.telemetry import Telemetry
 
 # Raised whenever the way of measuring changes in a manner that moves numbers.
 PROTOCOL = 2
@@ -41,7 +41,7 @@ def identity_of(job: Job, profile: DeviceProfile, run: Run) -> dict[str, Any]:
         "input": _digest(vars(job.input)),
         "task": _digest([job.task.name, dict(job.task.options)]),
         "frames": Path(job.frames_path).name,
-        "telemetry": _digest(asdict(job.telemetry)) if job.telemetry.probes else "none",
+        "telemetry": _sensors(job.telemetry),
         "protocol": PROTOCOL,
     }
     own = ENGINE_FACTS if profile.simulated else (*MACHINE_FACTS, *TOOL_FACTS, *ENGINE_FACTS)
@@ -53,6 +53,14 @@ def identity_of(job: Job, profile: DeviceProfile, run: Run) -> dict[str, Any]:
 def provenance_of(job: Job, root: Path | None) -> dict[str, str]:
     """What a regression may be blamed on: the model's build, the harness, the commit of the repository."""
     return {"model_sha256": job.model_sha256, "harness": __version__, "commit": commit_of(root)}
+
+
+def _sensors(telemetry: Telemetry) -> str:
+    """What is read beside the frames, how often, and what adds up to power: all that can move a number."""
+    probes = [f"{name}@{one.get('rate_hz', 'own')}" for name, one in sorted(telemetry.probes.items())]
+    power = telemetry.power
+    energy = [f"{'+'.join(power.rails)} for {telemetry.window_s:g} s after {telemetry.idle_s:g} s"] if power else []
+    return ", ".join([*probes, *energy]) or "none"
 
 
 def commit_of(folder: Path | None) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Dict, Iterator, Optional
 from harness.probes import load as core_load
 from harness.probes import memory as process_memory
 from harness.probes.nvml import process_memory_bytes
-from harness.probes.state import state, swap_used_bytes
+from harness.probes.state import free_disk_bytes, state, swap_used_bytes
 
 
 class Footprint:
@@ -26,6 +26,7 @@ class Footprint:
         self._real = self._memory is process_memory
         self.marks: Dict[str, float] = {}
         self.facts: Dict[str, Any] = {}
+        self._nvmap_before = process_memory.nvmap_device_bytes() if self._real else None
         self._set("device_memory_bytes", process_memory.device_bytes())
 
     def weigh(self, mark: str) -> None:
@@ -47,31 +48,48 @@ class Footprint:
         Nothing slow is read between the two.
         """
         system = state(tempfile.gettempdir()) if self._real else {}
+        self.mark_peak("peak_warmup_bytes")
         self.new_peak()
         self.weigh("rss_before_frames_bytes")
-        before = self._load.read()
-        with process_memory.timed_window():
+        with self.background("background_ns", "capacity_ns"), process_memory.timed_window():
             yield
-        found = self._load.since(before)
-        if found is not None:
-            self.marks["background_ns"], self.marks["capacity_ns"] = found
         self.weigh("rss_steady_bytes")
         self.mark_peak("peak_steady_bytes")
         if self._real:
             self._whole(system)
 
+    @contextmanager
+    def background(self, used: str, of: str) -> Iterator[None]:
+        """Add what others did on our cores meanwhile, and how much they could, to two marks."""
+        before = self._load.read()
+        yield
+        found = self._load.since(before)
+        if found is not None:
+            for mark, spent_ns in zip((used, of), found):
+                self.marks[mark] = self.marks.get(mark, 0) + spent_ns
+
     def _whole(self, system: Dict[str, Any]) -> None:
         """What is too slow to be read while frames are timed."""
         self._set("pss_bytes", process_memory.pss_bytes())
         self._set("cgroup_peak_bytes", process_memory.cgroup_peak_bytes())
-        self._set("nvmap_bytes", process_memory.nvmap_process_bytes(os.getpid()))
+        self._set("nvmap_bytes", self._nvmap())
         if self._gpu is not None:
             on_gpu = process_memory_bytes(os.getpid(), self._gpu)
             self._set("gpu_bytes", None if isinstance(on_gpu, str) else on_gpu)
         swap = [one for one in (system.pop("swap_used_bytes", None), swap_used_bytes()) if one is not None]
         self._set("swap_used_bytes", max(swap, default=None))
-        self._set("free_disk_bytes", system.pop("free_disk_bytes", None))
+        free = [one for one in (system.pop("free_disk_bytes", None), free_disk_bytes(tempfile.gettempdir())) if one]
+        self._set("free_disk_bytes", min(free, default=None))
         self.facts["system"] = system
+
+    def _nvmap(self) -> Optional[int]:
+        """Of this process where root may see it, otherwise what all of them took more since the start."""
+        own = process_memory.nvmap_process_bytes(os.getpid())
+        if own is not None or self._nvmap_before is None:
+            return own
+        now = process_memory.nvmap_device_bytes()
+        self.facts["nvmap_from"] = "rise of NvMapMemUsed, since only root sees single processes"
+        return None if now is None else max(now - self._nvmap_before, 0)
 
     def _set(self, mark: str, value: Any) -> None:
         if value is not None:

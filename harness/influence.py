@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from harness.case import Case, Job
 from harness.dispatch import run_pair
-from harness.errors import ConfigError
+from harness.errors import ConfigError, HarnessError
 from harness.history import open_history
 from harness.paired import PairedJob, PairedRun
 from harness.pairing import ROUNDS, judge_pair
@@ -29,7 +29,7 @@ class Influence:
 
     @property
     def sentence(self) -> str:
-        """What is kept in the history and told beside results."""
+        """What is kept in the history, and told by `harness doctor` from then on."""
         changes = {one.metric: one.change for one in self.verdicts if one.change is not None}
         rounds = max((one.count for one in changes.values()), default=0)
         told = "; ".join(f"{metric} {change.interval}" for metric, change in changes.items())
@@ -54,6 +54,16 @@ def remember_influence(found: Influence, history: str, author: str) -> None:
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     with open_history(history) as kept:
         kept.annotate(found.case.key, at, KIND, found.sentence, author)
+
+
+def last_influence(history: str, device: str) -> str:
+    """What was measured last on a device; empty where nothing was, or there is no history."""
+    try:
+        with open_history(history, create=False) as kept:
+            told = [one.text for one in kept.annotations() if one.kind == KIND and one.text.startswith(f"{device}/")]
+    except HarnessError:
+        return ""
+    return told[-1] if told else ""
 
 
 def _run(session: Session, sampled: Job, number: int, rounds: int) -> PairedRun:

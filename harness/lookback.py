@@ -164,5 +164,7 @@ def settled(verdicts: Sequence[Verdict], measurement: Measurement, earlier: Sequ
     """True where further sessions would change nothing."""
     if not measurement.plan.judges_speed or any(one.gate and one.outcome is Outcome.FAIL for one in verdicts):
         return True
+    if measurement.disturbed_again or any(measurement.condition_faults(one) for one in measurement.sessions[-1:]):
+        return True  # the device is not as it should be, and more of the same will not be either
     waiting = [one for one in verdicts if one.gate and (one.outcome in OPEN or _seems_better(one))]
     return not waiting and all(usable(measurement.sessions, one) for one in earlier)

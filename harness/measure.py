@@ -163,7 +163,7 @@ class _Recording:
         idle_s = self._job.telemetry.idle_s if self._job.telemetry.power is not None else 0.0
         if not idle_s:
             return
-        with self._phase(phase):
+        with self._phase(phase), self._footprint.background("idle_background_ns", "idle_capacity_ns"):
             for second in range(math.ceil(idle_s)):
                 self._say("idle", second, math.ceil(idle_s))
                 self._rest(min(idle_s - second, 1.0))

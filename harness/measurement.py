@@ -14,7 +14,7 @@ from harness.case import STAGES, Case, Plan, Run
 from harness.energy import Energy, energy_of, power_rule
 from harness.metrics import METRICS
 from harness.parity import Parity
-from harness.preconditions import faults
+from harness.preconditions import faults, passing_faults
 from harness.profile import Conditions
 from harness.tasks import Score
 
@@ -73,10 +73,15 @@ class Measurement:
             return None
         return mean(net for net, _ in found), max(uncertainty for _, uncertainty in found)
 
+    def condition_faults(self, runs: Iterable[Run] | None = None) -> list[str]:
+        """What was not as the profile asks while any of these runs was measured, or any at all."""
+        asked = self.runs if runs is None else runs
+        return list(dict.fromkeys(fault for run in asked for fault in faults(run, self.wanted)))
+
     @property
-    def condition_faults(self) -> list[str]:
-        """What was not as the profile asks while any of the runs was measured."""
-        return list(dict.fromkeys(fault for run in self.runs for fault in faults(run, self.wanted)))
+    def disturbed_again(self) -> bool:
+        """True where a session that was measured again was disturbed again by the device itself."""
+        return bool(self.discarded) and any(passing_faults(run, self.wanted) for run in self.runs)
 
     def value(self, metric: str) -> float | None:
         """The median over the runs of one number per run; derived metrics from the whole."""

@@ -25,6 +25,7 @@ from harness.pipeline import Pipeline, push, split_records
 from harness.runtimes import Runtime, open_runtime
 from harness.sampling import Sampling
 from harness.tasks import open_task
+from harness.telemetry import Telemetry, Trace, pack_traces, unpack_traces
 from harness.warmup import Say
 
 ARMS = ("reference", "null", "candidate")
@@ -64,61 +65,76 @@ class PairedJob:
 class PairedRun:
     """frame_ns, cpu_ns: int64 [rounds, arms, frames] in the order of ARMS; cpu_ns has no frames where it is not known.
 
-    load_ns: int64 [rounds, arms]. facts: of the reference and of the candidate, as their engines tell.
+    load_ns: int64 [rounds, arms]. facts: of the reference and of the candidate, as their engines tell, and the "phases"
+    of Run. traces: what the sensors told over all rounds.
     """
 
     frame_ns: Array
     cpu_ns: Array
     load_ns: Array
     facts: Mapping[str, Any]
+    traces: Tuple[Trace, ...] = ()
 
     def save(self, folder: Path) -> None:
         """Write run.npz, and run.json, which comes last."""
-        np.savez(folder / "run.npz", frame_ns=self.frame_ns, cpu_ns=self.cpu_ns, load_ns=self.load_ns)
-        (folder / "run.json").write_text(json.dumps(self.facts, indent=1, sort_keys=True), encoding="utf-8")
+        wires, arrays = pack_traces(self.traces)
+        columns: Dict[str, Any] = {**arrays, "frame_ns": self.frame_ns, "cpu_ns": self.cpu_ns, "load_ns": self.load_ns}
+        np.savez(folder / "run.npz", **columns)
+        said = {"facts": dict(self.facts), "traces": wires}
+        (folder / "run.json").write_text(json.dumps(said, indent=1, sort_keys=True), encoding="utf-8")
 
     @staticmethod
     def load(folder: Path) -> PairedRun:
         """Read what `save` wrote; OSError, ValueError or KeyError where it is not whole."""
-        facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        raw = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         arrays = read_arrays(folder / "run.npz")
-        return PairedRun(arrays["frame_ns"], arrays["cpu_ns"], arrays["load_ns"], facts)
+        traces = unpack_traces(raw["traces"], arrays)
+        return PairedRun(arrays["frame_ns"], arrays["cpu_ns"], arrays["load_ns"], raw["facts"], traces)
 
 
 def measure_pair(job: PairedJob, say: Say) -> PairedRun:
     """Carry out all rounds of `job`; `say` is told (phase, rounds done, rounds in all) before each.
 
-    Raises what the engines raise. Where only the candidate has sensors, they are sampled during its frames and rest
-    during the reference's: what sampling itself costs.
+    Raises what the engines raise. Sensors are sampled meanwhile; where only the candidate has some, they rest during
+    the reference's frames: what sampling itself costs.
     """
     chance = random.Random(job.seed)
     frames = read_pack(Path(job.candidate.frames_path))
     rounds: List[_Round] = []
-    with _resting_sampler(job) as sampling:
+    sampling = Sampling(job.candidate.telemetry, job.candidate.cpu_cores)
+    alternating = not job.reference.telemetry.probes
+    with _sampler(sampling, job.candidate.telemetry, alternating) as traces:
+        start_ns = time.monotonic_ns()
         for number in range(job.rounds):
             say("round", number, job.rounds)
-            rounds.append(_one_round(job, frames, chance, rounds[0] if rounds else None, number, sampling))
+            taken = sampling if alternating else None
+            rounds.append(_one_round(job, frames, chance, rounds[0] if rounds else None, number, taken))
+        phases = {"frames": [start_ns, time.monotonic_ns()]}
     return PairedRun(
         frame_ns=np.stack([one.frame_ns for one in rounds]),
         cpu_ns=np.stack([one.cpu_ns for one in rounds]),
         load_ns=np.stack([one.load_ns for one in rounds]),
-        facts=rounds[-1].facts,
+        facts={**rounds[-1].facts, "phases": phases},
+        traces=tuple(traces),
     )
 
 
 @contextmanager
-def _resting_sampler(job: PairedJob) -> Iterator[Optional[Sampling]]:
-    """A sampler that is asleep, where there is one to compare with none."""
-    if job.reference.telemetry.probes or not job.candidate.telemetry.probes:
-        yield None
+def _sampler(sampling: Sampling, telemetry: Telemetry, asleep: bool) -> Iterator[List[Trace]]:
+    """A sampler over all rounds, at first asleep where arms wake it; its traces are there at the end."""
+    traces: List[Trace] = []
+    if not telemetry.probes:
+        yield traces
         return
-    sampling = Sampling(job.candidate.telemetry, job.candidate.cpu_cores)
     sampling.start()
-    sampling.pause()
+    if asleep:
+        sampling.pause()
     try:
-        yield sampling
+        yield traces
     finally:
-        sampling.stop()
+        told = sampling.stop()
+    # What sleeps by order has gaps that say nothing.
+    traces.extend(() if asleep else told)
 
 
 @dataclass(frozen=True)

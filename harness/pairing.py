@@ -13,9 +13,11 @@ from harness.case import Array, Case
 from harness.comparison import bound_percent, percent
 from harness.metrics import MS
 from harness.paired import ARMS, PairedRun
+from harness.preconditions import passing_faults
+from harness.profile import Conditions
 from harness.rules import Outcome, Ruling, decide
 from harness.stats.multiplicity import holm_levels
-from harness.verdict import Change, Verdict
+from harness.verdict import Change, Verdict, given
 
 ROUNDS = (12, 8, 10, 15, 15)
 ALPHA_RUN, ALPHA_PASS = 0.01, 0.05
@@ -51,11 +53,22 @@ def questions(knows_cpu: bool) -> tuple[Question, ...]:
     return (*wall, *cpu) if knows_cpu else wall
 
 
-def judge_pair(case: Case, runs: Sequence[PairedRun], reference: str) -> list[Verdict]:
+def judge_pair(
+    case: Case, runs: Sequence[PairedRun], reference: str, wanted: Conditions | None = None
+) -> list[Verdict]:
     """One verdict per question over the rounds of all `runs`; `reference` names the other build.
 
-    A FAIL is spent once over all gates and all looks (Holm, 1 % a run).
+    A FAIL is spent once over all gates and all looks (Holm, 1 % a run). Runs in which the device throttled or was
+    clocked anew are left out, and where none is left nothing is judged.
     """
+    faults = {index: passing_faults(run, wanted or Conditions()) for index, run in enumerate(runs)}
+    clean = [run for index, run in enumerate(runs) if not faults[index]]
+    if not clean:
+        return [given(case, "frame_p25_ms", Outcome.INVALID, faults[len(runs) - 1][0])]
+    return _judged(case, clean, reference)
+
+
+def _judged(case: Case, runs: Sequence[PairedRun], reference: str) -> list[Verdict]:
     knows_cpu = all(run.cpu_ns.shape[2] for run in runs)
     asked = questions(knows_cpu)
     alpha_null = ALPHA_RUN / sum(one.gate for one in asked)
@@ -96,18 +109,23 @@ def _verdict(
 ) -> Verdict:
     ruling = decide(RULE, inputs)
     found = ruling.found
-    times = np.concatenate([(run.cpu_ns if question.cpu else run.frame_ns) for run in runs])
-    before, value = (float(np.quantile(times[:, arm], question.share)) / MS for arm in (REFERENCE, CANDIDATE))
+    before, value = (_quantile_ms(question, runs, arm) for arm in (REFERENCE, CANDIDATE))
     change = Change(
         against=reference, before=before, percent=percent(found.change), low_percent=bound_percent(found.low),
         high_percent=bound_percent(found.high), tolerance_percent=100 * question.tolerance,
-        detectable_percent=_detectable(found), count=len(times),
+        detectable_percent=_detectable(found), count=sum(len(run.frame_ns) for run in runs),
     )  # fmt: skip
     return Verdict(
         case=case, metric=question.metric, value=value, unit="ms", limit=None, gate=question.gate,
         outcome=ruling.outcome, sentence=_sentence(question, ruling, change, inputs), rule=RULE, inputs=inputs,
         change=change,
     )  # fmt: skip
+
+
+def _quantile_ms(question: Question, runs: Sequence[PairedRun], arm: int) -> float:
+    """Of all frames of an arm; each process has chosen its own count of frames per round."""
+    columns = (run.cpu_ns if question.cpu else run.frame_ns for run in runs)
+    return float(np.quantile(np.concatenate([one[:, arm].ravel() for one in columns]), question.share)) / MS
 
 
 def _sentence(question: Question, ruling: Ruling, change: Change, inputs: Mapping[str, Any]) -> str:

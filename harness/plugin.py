@@ -84,6 +84,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     error = config.stash[_INVOCATION].error
     if error is not None:
         raise pytest.UsageError(error.sentence)
+    # What is left over can be told when all others have asked.
+    items.sort(key=lambda item: "check_the_rest" in getattr(item, "fixturenames", ()))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -100,6 +102,7 @@ def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
         with invocation.pinned_clocks() if wanted else nullcontext():
             yield
     except HarnessError as error:
+        invocation.session = None  # nothing was measured, so there is nothing to report
         raise pytest.UsageError(error.sentence) from error
 
 

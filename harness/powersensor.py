@@ -10,7 +10,7 @@ from harness.case import Array, Run
 from harness.telemetry import Channel, PowerRule, Trace
 
 LEAST_COVERED, LONGEST_GAP_PERIODS = 0.95, 3.0
-COUNTER = "mJ"
+POWER, COUNTER = "mW", "mJ"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,16 +65,16 @@ class PowerSensor:
     def fault(self, window: Window) -> str:
         """Why the samples do not cover a window; empty where they do."""
         if window.seconds <= 0:
-            return "power: an idle phase is shorter than the sensor takes to settle (idle_s of the profile's [power])"
+            return "power: an idle time is shorter than the sensor takes to settle (idle_s of the profile's [power])"
         expected, received = self.expected(window), int(self.within(window).sum())
+        gap_s, allowed_s = self.longest_gap_ns(window) / 1e9, LONGEST_GAP_PERIODS * self.period_ns / 1e9
+        if received >= LEAST_COVERED * expected and gap_s <= allowed_s:
+            return ""
         because = f" ({self.reason})" if self.reason else ""
-        if received < LEAST_COVERED * expected:
-            return f"power: {received} of {expected} samples came{because}"
-        gap_ns = self.longest_gap_ns(window)
-        if gap_ns > LONGEST_GAP_PERIODS * self.period_ns:
-            allowed_s = LONGEST_GAP_PERIODS * self.period_ns / 1e9
-            return f"power: no sample for {gap_ns / 1e9:.2f} s, at most {allowed_s:.2f} s is allowed{because}"
-        return ""
+        return (
+            f"power: {received} of {expected} samples came, the longest gap is {gap_s:.2f} s; "
+            f"{100 * LEAST_COVERED:.0f} % and at most {allowed_s:.2f} s are needed{because}"
+        )
 
     def expected(self, window: Window) -> int:
         """How many samples the window should have."""
@@ -95,13 +95,29 @@ class PowerSensor:
         return self.joules(window, self.total) / window.seconds
 
     def watts(self, window: Window) -> Array:
-        """Single values of total power in a window; between readings where they are counters."""
-        total = self.total[self.within(window)]
+        """Single values of total power in a window; of a counter over as many samples as it takes to be renewed,
+        and none where nobody knows how many that is.
+        """
+        inside = self.within(window)
+        total = self.total[inside]
         if not self.counts:
             watts: Array = total / 1e3
             return watts
-        between: Array = np.diff(total) / 1e3 / (np.diff(self.time_ns[self.within(window)]) / 1e9)
+        apart = int(np.ceil(self.interval_s * 1e9 / self.period_ns))
+        seconds = self.time_ns[inside] / 1e9
+        between: Array = (
+            (total[apart:] - total[:-apart]) / 1e3 / (seconds[apart:] - seconds[:-apart]) if apart else total[:0]
+        )
         return between
+
+    def steps(self) -> Array | None:
+        """The smallest step of each rail, in the unit of its values; None where it cannot be told.
+
+        A rail that never moved is taken to resolve no better than the others.
+        """
+        told = [smallest_step(one, self.values[:, index]) for index, one in enumerate(self.channels)]
+        known = [step for step in told if step is not None]
+        return np.array([max(known) if step is None else step for step in told]) if known else None
 
 
 def sensor_of(run: Run, rule: PowerRule) -> PowerSensor | str:
@@ -111,7 +127,8 @@ def sensor_of(run: Run, rule: PowerRule) -> PowerSensor | str:
         return f"power: {trace.missing if trace else f'nobody sampled {rule.probe}'}"
     if trace.ended:
         return f"power: {trace.ended}"
-    return rails_of(trace, rule.rails)
+    found = rails_of(trace, rule.rails)
+    return f"power: {found}" if isinstance(found, str) else found
 
 
 def rails_of(trace: Trace, rails: tuple[str, ...]) -> PowerSensor | str:
@@ -119,11 +136,13 @@ def rails_of(trace: Trace, rails: tuple[str, ...]) -> PowerSensor | str:
     names = [one.name for one in trace.channels]
     absent = [name for name in rails if name not in names]
     if absent:
-        return f"power: {trace.probe} has no {', '.join(absent)}, it has {', '.join(names) or 'nothing'}"
+        return f"{trace.probe} has no {', '.join(absent)}, it has {', '.join(names) or 'nothing'}"
     columns = [names.index(name) for name in rails]
     channels = tuple(trace.channels[index] for index in columns)
-    if len({one.unit for one in channels}) > 1:
-        return f"power: {', '.join(rails)} have different units"
+    units = {one.unit for one in channels}
+    if len(units) > 1 or not units <= {POWER, COUNTER}:
+        shown = ", ".join(f"{one.name} in {one.unit}" for one in channels)
+        return f"{trace.probe} has {shown}, and power is told in {POWER} or {COUNTER}"
     values = trace.values[:, columns]
     valid = np.isfinite(values).all(axis=1)
     reason = max(trace.reasons, key=lambda one: trace.reasons[one], default="")
@@ -132,9 +151,9 @@ def rails_of(trace: Trace, rails: tuple[str, ...]) -> PowerSensor | str:
     )
 
 
-def smallest_step(channel: Channel, values: Array) -> float:
-    """What the sensor resolves, in its unit; infinity where it never moved, since then nobody knows."""
+def smallest_step(channel: Channel, values: Array) -> float | None:
+    """What a sensor resolves, in its unit; None where it does not say and never moved."""
     if channel.resolution:
         return channel.resolution
-    distinct = np.unique(values)
-    return float(np.diff(distinct).min()) if len(distinct) > 1 else float("inf")
+    distinct = np.unique(np.round(values, 6))
+    return float(np.diff(distinct).min()) if len(distinct) > 1 else None

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
 from harness.case import Array, Run
 from harness.profile import Conditions
-from harness.surroundings import EVENTS, STATE, during, start_c
-from harness.telemetry import Channel
+from harness.surroundings import CELSIUS, EVENTS, RATED_EVENTS, STATE, columns, start_c
+from harness.telemetry import Channel, Trace
 
 MIB = 2**20
-# OC3 counts events at full load that cost next to nothing: only their rate says something, and that per board.
-RATED_EVENTS = re.compile(r"(^|\.)oc3$")
 CLOCK_LIMIT = re.compile(r"\.(min|max)$")
+LONGEST_GAP_PERIODS = 3.0
+DOCTOR = "harness doctor says why"
 REMEDIES = {
     "power_mode": "sudo nvpmodel -m ID",
     "clocks": "--pin-clocks",
@@ -25,14 +27,27 @@ REMEDIES = {
 }
 
 
+class Watched(Protocol):
+    """A run, or rounds of two builds: what its sensors told, and in facts["phases"] when its frames ran."""
+
+    @property
+    def traces(self) -> tuple[Trace, ...]: ...
+
+    @property
+    def facts(self) -> Mapping[str, Any]: ...
+
+
 def faults(run: Run, wanted: Conditions) -> list[str]:
     """A sentence for everything that was not as the profile asks, and for every throttle; each names the knob."""
-    return [*_states(run, wanted), *_start(run, wanted), *passing_faults(run, wanted)]
+    return [*_states(run, wanted), *_amounts(run, wanted), *passing_faults(run, wanted)]
 
 
-def passing_faults(run: Run, wanted: Conditions) -> list[str]:
+def passing_faults(run: Watched, wanted: Conditions) -> list[str]:
     """Those that came while frames ran and may not come again: the run is worth another try."""
-    return [*_throttles(run, wanted), *_moved_clocks(run), *_silences(run)]
+    ended = dict.fromkeys(f"sensors: {trace.ended}" for trace in run.traces if trace.ended)
+    watched = [one for trace in run.traces for one in _watched(trace, run)]
+    silent = dict.fromkeys(fault for one in watched if (fault := one.silence))
+    return [*ended, *silent, *_throttles(watched, run, wanted), *_moved_clocks(watched)]
 
 
 def _states(run: Run, wanted: Conditions) -> Iterator[str]:
@@ -44,8 +59,8 @@ def _states(run: Run, wanted: Conditions) -> Iterator[str]:
         for when in ("before", "after"):
             found = _told(run, knob, when)
             if value and found != value:
-                said = "nobody told" if found is None else found
-                yield f"{knob} {when} the frames: {said}, the profile wants {value} ({REMEDIES[knob]})"
+                said, remedy = ("nobody told", DOCTOR) if found is None else (found, REMEDIES[knob])
+                yield f"{knob} {when} the frames: {said}, the profile wants {value} ({remedy})"
 
 
 def _told(run: Run, knob: str, when: str) -> Any:
@@ -65,61 +80,90 @@ def _pins(pinned: dict[str, bool | None]) -> str | None:
     return f"{', '.join(loose)} not pinned" if loose else ("pinned" if known else None)
 
 
-def _start(run: Run, wanted: Conditions) -> Iterator[str]:
-    if wanted.max_start_c is not None:
-        celsius = start_c(run)
-        if celsius is None:
-            yield "temperature at the start: nobody told, and the profile has max_start_c"
-        elif celsius > wanted.max_start_c:
-            yield f"temperature at the start: {celsius:.1f} C, at most {wanted.max_start_c:g} C: let it cool"
-    if wanted.max_swap_mib is not None:
-        swap = run.marks.get("swap_used_bytes")
-        if swap is None:
-            yield "swap: nobody told, and the profile has max_swap_mib"
-        elif swap > wanted.max_swap_mib * MIB:
-            yield f"swap: {swap / MIB:.0f} MiB in use, at most {wanted.max_swap_mib:g} MiB: sudo swapoff -a"
+def _amounts(run: Run, wanted: Conditions) -> Iterator[str]:
+    """What may be so much and no more, or must be so much at least: told, allowed, and what to do."""
+    background, capacity = run.marks.get("background_ns"), run.marks.get("capacity_ns")
+    hottest = max((float(known.max()) for _, column in columns(run, CELSIUS)
+                   if len(known := column[np.isfinite(column)])), default=None)  # fmt: skip
+    asked = (
+        ("temperature at the start", start_c(run), wanted.max_start_c, 1.0, "C", "let it cool"),
+        ("temperature", hottest, wanted.max_c, 1.0, "C", "look for its fan, or take a lower power mode"),
+        ("swap in use", run.marks.get("swap_used_bytes"), wanted.max_swap_mib, MIB, "MiB", "sudo swapoff -a"),
+        ("load of others", 100 * background / capacity if background is not None and capacity else None,
+         wanted.max_background_percent, 1.0, "%", "stop it"),
+    )  # fmt: skip
+    for name, told, most, unit, label, remedy in asked:
+        if most is not None and told is None:
+            yield f"{name}: nobody told, the profile allows {most:g} {label} (harness doctor says why)"
+        elif most is not None and told is not None and told / unit > most:
+            yield f"{name}: {told / unit:.4g} {label}, the profile allows {most:g} {label}: {remedy}"
+    free = run.marks.get("free_disk_bytes")
+    if free is not None and free < wanted.min_free_disk_mib * MIB:
+        yield f"free disk: {free / MIB:.0f} MiB, the profile wants {wanted.min_free_disk_mib:g} MiB: free some space"
 
 
-def _throttles(run: Run, wanted: Conditions) -> Iterator[str]:
-    for channel, known in _around_frames(run):
-        if channel.unit == STATE and known.max() > 0:
-            yield f"throttled: {channel.name} was on while frames ran"
-        rise = float(known[-1] - known[0])
-        if channel.unit == EVENTS and rise > 0 and _counts(channel, rise, run, wanted):
-            yield f"throttled: {channel.name} rose by {rise:g} while frames ran"
+@dataclass(frozen=True, kw_only=True)
+class _Channel:
+    """One channel from the last sample before the frames to the first after them. silence: why it tells nothing."""
+
+    probe: str
+    channel: Channel
+    known: Array
+    silence: str
 
 
-def _counts(channel: Channel, rise: float, run: Run, wanted: Conditions) -> bool:
-    if not RATED_EVENTS.search(channel.name):
-        return True
+def _watched(trace: Trace, run: Watched) -> Iterator[_Channel]:
+    """The channels that show throttles and clocks that were set."""
+    start_ns, end_ns = run.facts.get("phases", {}).get("frames", (0, 0))
+    first = max(int(np.searchsorted(trace.time_ns, start_ns, side="right")) - 1, 0)
+    last = int(np.searchsorted(trace.time_ns, end_ns)) + 1
+    gap_s = _longest_gap_s(trace.time_ns[first:last], start_ns, end_ns)
+    for index, channel in enumerate(trace.channels):
+        if channel.unit not in (EVENTS, STATE) and not _limits_a_clock(channel):
+            continue
+        values = trace.values[first:last, index]
+        finite = np.isfinite(values)
+        silence = ""
+        if gap_s > LONGEST_GAP_PERIODS * trace.period_ns / 1e9:
+            silence = f"sensors: {trace.probe} told nothing for {gap_s:.2f} s while frames ran"
+        elif finite.any() and not finite[-1]:
+            silence = f"sensors: {trace.probe} fell silent about {channel.name} while frames ran"
+        yield _Channel(probe=trace.probe, channel=channel, known=values[finite], silence=silence)
+
+
+def _longest_gap_s(times: Array, start_ns: int, end_ns: int) -> float:
+    """Without a sample before and after the frames, what was before the first and after the last counts too."""
+    if not len(times):
+        return math.inf
+    edges = [] if times[0] <= start_ns else [start_ns], [] if times[-1] >= end_ns else [end_ns]
+    return float(np.diff(np.concatenate([edges[0], times, edges[1]])).max(initial=0.0)) / 1e9
+
+
+def _throttles(watched: Sequence[_Channel], run: Watched, wanted: Conditions) -> Iterator[str]:
+    for one in watched:
+        name, known = one.channel.name, one.known
+        if one.channel.unit == STATE and len(known) and known.max() > 0:
+            yield f"throttled: {name} was on while frames ran"
+        if one.channel.unit == EVENTS and len(known) and known[-1] > known[0]:
+            rise = float(known[-1] - known[0])
+            if not RATED_EVENTS.search(name) or _too_often(rise, run, wanted):
+                yield f"throttled: {name} rose by {rise:g} while frames ran"
+    if wanted.max_oc3_per_s is not None and not any(RATED_EVENTS.search(one.channel.name) for one in watched):
+        yield "oc3: nobody told, and the profile has max_oc3_per_s (harness doctor says why)"
+
+
+def _too_often(rise: float, run: Watched, wanted: Conditions) -> bool:
     start_ns, end_ns = run.facts["phases"]["frames"]
     return wanted.max_oc3_per_s is not None and rise * 1e9 / (end_ns - start_ns) > wanted.max_oc3_per_s
 
 
-def _moved_clocks(run: Run) -> Iterator[str]:
+def _moved_clocks(watched: Sequence[_Channel]) -> Iterator[str]:
     """The limits of a clock stay while frames run, whoever set them."""
-    for channel, known in _around_frames(run):
-        if channel.unit == "kHz" and CLOCK_LIMIT.search(channel.name) and (moved := known[known != known[0]]).size:
-            yield f"clocks: {channel.name} went from {known[0]:.0f} to {moved[0]:.0f} kHz while frames ran"
+    for one in watched:
+        if _limits_a_clock(one.channel) and (moved := one.known[one.known != one.known[:1]]).size:
+            name = one.channel.name
+            yield f"clocks: {name} went from {one.known[0]:.0f} to {moved[0]:.0f} kHz while frames ran"
 
 
-def _silences(run: Run) -> Iterator[str]:
-    """What a sampler that died did not see, nobody knows."""
-    return (f"sensors: {trace.ended}" for trace in run.traces if trace.ended)
-
-
-def _around_frames(run: Run) -> Iterator[tuple[Channel, Array]]:
-    """Every channel with its known values while frames ran and one sample more on each side, where it has any."""
-    for trace in run.traces:
-        chosen = _with_neighbours(during(trace, run))
-        for index, channel in enumerate(trace.channels):
-            values = trace.values[chosen, index]
-            if np.isfinite(values).any():
-                yield channel, values[np.isfinite(values)]
-
-
-def _with_neighbours(inside: Array) -> Array:
-    wider = inside.copy()
-    wider[1:] |= inside[:-1]
-    wider[:-1] |= inside[1:]
-    return wider
+def _limits_a_clock(channel: Channel) -> bool:
+    return channel.unit == "kHz" and bool(CLOCK_LIMIT.search(channel.name))

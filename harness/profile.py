@@ -19,6 +19,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 ADDRESS = r"^([A-Za-z0-9_\[][A-Za-z0-9_.@:%\[\]-]*)?$"
 Positive = Annotated[float, Field(gt=0)]
 Limit = Annotated[float, Field(ge=0)]
+Text = Annotated[str, Field(min_length=1)]
 RateHz = Annotated[float, Field(gt=0, le=1000)]
 
 
@@ -37,21 +38,28 @@ class Power(Schema):
     sensors as "probe/channel". Frames run for `window_s` at least, between two idle times of `idle_s`.
     """
 
-    rule: str
-    probe: str
-    rails: tuple[str, ...]
-    scope: str
+    rule: Text
+    probe: Text
+    rails: Annotated[tuple[Text, ...], Field(min_length=1)]
+    scope: Text
     gain_percent: Limit = 0.0
     beside: tuple[str, ...] = ()
-    window_s: Positive = 10.0
-    idle_s: Positive = 5.0
+    window_s: Annotated[float, Field(ge=10)] = 10.0
+    idle_s: Annotated[float, Field(ge=1)] = 5.0
+
+    @model_validator(mode="after")
+    def _rails_are_different(self) -> Power:
+        if len(set(self.rails)) < len(self.rails):
+            raise ValueError(f"rails = {list(self.rails)}: each rail once, or its power counts twice")
+        return self
 
 
 class Conditions(Schema):
     """What must hold before, during and after the frames; what was not so makes the numbers INVALID.
 
-    Empty or absent: not asked. power_mode: nvpmodel's name of it. max_oc3_per_s: this board's own rate of OC3 events.
-    min_free_disk_mib is asked for before anything is measured.
+    Empty or absent: not asked. power_mode: nvpmodel's name of it. max_start_c, max_c: hottest place before and at any
+    time. max_background_percent: of the cores, by others. max_oc3_per_s: this board's own rate of OC3 events. Without
+    min_free_disk_mib nothing is even begun.
     """
 
     power_mode: str = ""
@@ -59,6 +67,8 @@ class Conditions(Schema):
     governor: str = ""
     online_cores: tuple[Annotated[int, Field(ge=0, lt=4096)], ...] = ()
     max_start_c: float | None = None
+    max_c: float | None = None
+    max_background_percent: Limit | None = None
     max_swap_mib: Limit | None = None
     max_oc3_per_s: Positive | None = None
     min_free_disk_mib: Limit = 64.0
@@ -150,6 +160,13 @@ def _checked(name: str, tables: dict[str, Any], path: Path) -> DeviceProfile:
         _check_probe(profile, entry, f"{path}, probes.{entry}")
     if profile.power and profile.power.probe not in profile.probes:
         raise ConfigError(unknown("probe", profile.power.probe, profile.probes), where=f"{path}, power.probe")
+    for one in profile.power.beside if profile.power else ():
+        entry, slash, channel = one.partition("/")
+        if entry not in profile.probes or not slash or not channel:
+            raise ConfigError(
+                f"{one!r} is no channel of a probe", where=f"{path}, power.beside",
+                remedy=f"write probe/channel, with a probe of {sorted(profile.probes)}",
+            )  # fmt: skip
     return profile
 
 

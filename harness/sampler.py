@@ -50,6 +50,9 @@ def main(arguments: List[str]) -> int:
     with ExitStack() as stack:
         sensors = [one for entry, options in config["probes"].items()
                    for one in [_opened(entry, options, stack, journal)] if one]  # fmt: skip
+        for one in sensors:
+            _read(one, journal)  # so that a sample lies before whatever begins now
+            one.skip(time.monotonic_ns())
         os.write(sys.stdout.fileno(), READY)
         own_ns = time.process_time_ns()
         _sample(sensors, journal)
@@ -73,17 +76,18 @@ def _step_aside(core: Optional[int]) -> None:
 
 def _opened(entry: str, options: Mapping[str, Any], stack: ExitStack, journal: int) -> Optional[_Sensor]:
     own = {name: value for name, value in options.items() if name not in ("kind", "rate_hz")}
+    head = {"head": entry, "missing": "", "channels": [], "facts": {}, "period_ns": 0}
     try:
         probe = stack.enter_context(open_probe(options["kind"], own))
+        period_ns = round(1e9 / float(options.get("rate_hz") or probe.rate_hz))
+        facts = json.loads(json.dumps(probe.facts(), allow_nan=False))
+        channels = [asdict(one) for one in probe.channels]
     except Exception as error:
         # Whatever it is, it costs this sensor only.
         fault = error.sentence if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}"
-        _write(journal, {"head": entry, "missing": fault, "channels": [], "facts": {}, "period_ns": 0})
+        _write(journal, {**head, "missing": fault})
         return None
-    period_ns = round(1e9 / float(options.get("rate_hz") or probe.rate_hz))
-    channels = [asdict(one) for one in probe.channels]
-    head = {"head": entry, "missing": "", "channels": channels, "facts": probe.facts(), "period_ns": period_ns}
-    _write(journal, head)
+    _write(journal, {**head, "channels": channels, "facts": facts, "period_ns": period_ns})
     return _Sensor(entry, probe, period_ns, time.monotonic_ns())
 
 
@@ -101,8 +105,14 @@ def _sample(sensors: List[_Sensor], journal: int) -> None:
             now_ns = time.monotonic_ns()
             if one.due_ns <= now_ns:
                 one.skip(now_ns)
-                for at_ns, readings in one.probe.read():
-                    _write(journal, {"probe": one.entry, "at": at_ns, "values": list(readings)})
+                _read(one, journal)
+    for one in sensors:
+        _read(one, journal)  # what changed since the last beat is seen too
+
+
+def _read(sensor: _Sensor, journal: int) -> None:
+    for at_ns, readings in sensor.probe.read():
+        _write(journal, {"probe": sensor.entry, "at": at_ns, "values": list(readings)})
 
 
 def _wait_s(sensors: List[_Sensor]) -> float:

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import IO, Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -33,27 +33,35 @@ class Sampling:
         self._telemetry = telemetry
         self.core = spare_core(measured_cores)
         self._process: Optional[subprocess.Popen[bytes]] = None
+        self._journal: Optional[IO[bytes]] = None
         self._fault = ""
 
     def start(self) -> None:
         """Returns when every sensor is open, or after 15 s."""
-        self._folder = tempfile.TemporaryDirectory(prefix="dms-sampler-")
-        config, journal = (str(Path(self._folder.name) / name) for name in ("config.json", "journal"))
         try:
-            probes = {name: dict(options) for name, options in self._telemetry.probes.items()}
-            Path(config).write_text(json.dumps({"probes": probes, "core": self.core}), encoding="utf-8")
-            command = [sys.executable, "-m", "harness.sampler", config, journal]
-            # A group of its own, so that programs that it started rest and end with it.
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
-            )
+            # Both sides hold the journal open, so that its folder can go at once: nothing stays behind a kill -9.
+            with tempfile.TemporaryDirectory(prefix="dms-sampler-") as folder:
+                self._fault = self._started(Path(folder))
         except OSError as error:
             self._fault = f"the sampler cannot be started: {error}"
-            return
+
+    def _started(self, folder: Path) -> str:
+        """Why the sampler is not ready; empty where it is."""
+        config, journal = folder / "config.json", folder / "journal"
+        probes = {name: dict(options) for name, options in self._telemetry.probes.items()}
+        config.write_text(json.dumps({"probes": probes, "core": self.core}), encoding="utf-8")
+        journal.touch()
+        self._journal = open(journal, "rb")  # noqa: SIM115 - read and closed by `stop`
+        # A group of its own, so that programs that it started rest and end with it.
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "harness.sampler", str(config), str(journal)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,
+        )  # fmt: skip
         assert self._process.stdout is not None
-        ready = select.select([self._process.stdout], [], [], START_S)[0]
-        if not ready or os.read(self._process.stdout.fileno(), len(READY)) != READY:
-            self._fault = "the sampler was not ready in time" if not ready else "the sampler died at its start"
+        if not select.select([self._process.stdout], [], [], START_S)[0]:
+            return "the sampler was not ready in time"
+        ready = os.read(self._process.stdout.fileno(), len(READY)) == READY
+        return "" if ready else "the sampler died at its start"
 
     def pause(self) -> None:
         """Take no samples until `resume`."""
@@ -68,9 +76,11 @@ class Sampling:
         status = self._end()
         if status and not self._fault:
             self._fault = f"the sampler died ({_death(status)})"
-        traces = read_journal(Path(self._folder.name) / "journal", tuple(self._telemetry.probes), self._fault)
-        self._folder.cleanup()
-        return traces
+        content = b""
+        if self._journal is not None:
+            with self._journal as journal:
+                content = journal.read()
+        return read_journal(content, tuple(self._telemetry.probes), self._fault)
 
     def _signal(self, number: int) -> None:
         if self._process is not None and self._process.poll() is None:
@@ -105,12 +115,12 @@ def spare_core(measured: Sequence[int]) -> Optional[int]:
     return max(left) if left and len(allowed) > 1 else None
 
 
-def read_journal(path: Path, entries: Sequence[str], fault: str) -> Tuple[Trace, ...]:
+def read_journal(content: bytes, entries: Sequence[str], fault: str) -> Tuple[Trace, ...]:
     """The traces in a journal, whole or cut off anywhere; an entry without a tail has `ended` early."""
     heads: Dict[str, Mapping[str, Any]] = {}
     tails: Dict[str, Mapping[str, Any]] = {}
     samples: Dict[str, List[Mapping[str, Any]]] = {name: [] for name in entries}
-    for line in _lines(path):
+    for line in _lines(content):
         if "head" in line:
             heads[line["head"]] = line
         elif "tail" in line:
@@ -121,11 +131,7 @@ def read_journal(path: Path, entries: Sequence[str], fault: str) -> Tuple[Trace,
     return tuple(_trace(name, heads.get(name), samples[name], tails.get(name), why) for name in entries)
 
 
-def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
-    try:
-        content = path.read_bytes()
-    except OSError:
-        return
+def _lines(content: bytes) -> Iterator[Mapping[str, Any]]:
     for line in content.split(b"\n"):
         try:
             found = json.loads(line)
@@ -140,7 +146,7 @@ def _trace(
     fault: str,
 ) -> Trace:  # fmt: skip
     if head is None:
-        return empty_trace(name, fault)
+        return empty_trace(name, fault, ended=fault)
     if head["missing"]:
         return empty_trace(name, head["missing"])
     width = len(head["channels"])

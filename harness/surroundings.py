@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from harness.case import Array, Run
 from harness.telemetry import Trace
 
 CELSIUS, EVENTS, STATE = "C", "events", "state"
+# Over-current events of this kind come at full load and cost next to nothing: only their rate says something.
+RATED_EVENTS = re.compile(r"(^|\.)oc3$")
 # The same quantity under the names that the probes have for it.
 UTILISATION = {
     "cpu": ("cpu",),
@@ -35,7 +38,7 @@ def temperatures(run: Run) -> Temperatures | None:
     if not known:
         return None
     minutes, celsius = max(known, key=lambda one: float(one[1].max()))
-    slope = float(np.polyfit(minutes - minutes[0], celsius, 1)[0]) if len(celsius) > 2 else 0.0
+    slope = round(float(np.polyfit(minutes - minutes[0], celsius, 1)[0]), 6) if len(celsius) > 2 else 0.0
     return Temperatures(start_c=float(celsius[0]), end_c=float(celsius[-1]), slope_c_per_min=slope)
 
 
@@ -61,9 +64,9 @@ def throttled_share(run: Run) -> float | None:
         float(marks.mean())
         for trace in run.traces
         for index, channel in enumerate(trace.channels)
-        if channel.unit in (EVENTS, STATE)
-        and len(marks := _throttled(trace.values[:, index], channel.unit)[during(trace, run)])
-    ]
+        if channel.unit in (EVENTS, STATE) and not RATED_EVENTS.search(channel.name)
+        and len(marks := _throttled(trace, trace.values[:, index], channel.unit, run))
+    ]  # fmt: skip
     return max(shares, default=None)
 
 
@@ -82,9 +85,13 @@ def during(trace: Trace, run: Run) -> Array:
     return inside
 
 
-def _throttled(column: Array, unit: str) -> Array:
-    marks: Array = column > 0 if unit == STATE else np.diff(column, prepend=column[:1]) > 0
-    return marks
+def _throttled(trace: Trace, column: Array, unit: str, run: Run) -> Array:
+    """Of the known samples while frames ran, which show a throttle."""
+    known = np.isfinite(column)
+    values = column[known]
+    marks = values > 0 if unit == STATE else np.diff(values, prepend=values[:1]) > 0
+    inside: Array = marks[during(trace, run)[known]]
+    return inside
 
 
 def _finite(trace: Trace, column: Array, inside: Array) -> tuple[Array, Array]:

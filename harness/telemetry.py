@@ -6,7 +6,7 @@ A value that a sensor did not give is NaN in a trace, with its reason counted: n
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -120,6 +120,22 @@ class Trace:
         return Trace(**{**raw, "channels": channels}, time_ns=time_ns, values=values)
 
 
-def empty_trace(probe: str, missing: str, period_ns: int = 0) -> Trace:
-    """The trace of a probe that could not be opened."""
-    return Trace(probe, (), np.zeros(0, np.int64), np.zeros((0, 0)), period_ns, missing=missing)
+def empty_trace(probe: str, missing: str, ended: str = "") -> Trace:
+    """The trace of a probe that could not be opened; ended: where the whole sampler was not there."""
+    return Trace(probe, (), np.zeros(0, np.int64), np.zeros((0, 0)), 0, missing=missing, ended=ended)
+
+
+def pack_traces(traces: Sequence[Trace]) -> Tuple[List[Dict[str, Any]], Dict[str, Array]]:
+    """Traces as plain JSON values, and their arrays by name."""
+    arrays: Dict[str, Array] = {}
+    for index, trace in enumerate(traces):
+        arrays[f"trace_{index}_time"], arrays[f"trace_{index}_values"] = trace.time_ns, trace.values
+    return [one.to_wire() for one in traces], arrays
+
+
+def unpack_traces(wires: Sequence[Mapping[str, Any]], arrays: Mapping[str, Array]) -> Tuple[Trace, ...]:
+    """The inverse of `pack_traces`; KeyError or ValueError where it is not whole."""
+    return tuple(
+        Trace.from_wire(one, arrays[f"trace_{index}_time"], arrays[f"trace_{index}_values"])
+        for index, one in enumerate(wires)
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.budgets import Budget
 from harness.case import Case, Run
-from harness.context import disturbed
+from harness.context import disturbed, idle_disturbed
 from harness.measurement import Measurement, residual_fault, steady
 from harness.metrics import METRICS, Metric, stage_times
 from harness.rules import Outcome, decide
@@ -21,6 +21,7 @@ from harness.wording import sentence_of, unmeasured
 STRICT = ("accuracy_loss_points", "fps_fluctuation_percent")
 # One frame of a hundred is a whole point: fewer labelled frames than this say nothing about a limit.
 INFRA = "INFRA"
+OTHER_LOAD = "other load took more than 5 % of the cores while power was measured: stop it and run again"
 AGAIN = "; it was so when measured again too (INFRA: the device or its surroundings, not the model)"
 # What stands for power as a whole where the surroundings are asked.
 POWER = "power_mean_w"
@@ -111,7 +112,7 @@ def judge(budget: Budget, measurement: Measurement, tail: TailTest | None = None
 
 def error_class(measurement: Measurement, inputs: Mapping[str, Any]) -> str:
     """INFRA where numbers were disqualified although they had been measured again; otherwise empty."""
-    return INFRA if inputs.get("invalid") and measurement.discarded else ""
+    return INFRA if inputs.get("invalid") and measurement.disturbed_again else ""
 
 
 def wants_frames(verdict: Verdict) -> bool:
@@ -149,22 +150,23 @@ def given(case: Case, metric: str, outcome: Outcome, sentence: str, gate: bool =
     )  # fmt: skip
 
 
-def conditions(metric: Metric | None, measurement: Measurement) -> dict[str, Any]:
-    """What the surroundings say about any verdict on the metric, as inputs of its rule."""
+def conditions(metric: Metric | None, measurement: Measurement, runs: Sequence[Run] | None = None) -> dict[str, Any]:
+    """What the surroundings say about any verdict on the metric, from these runs or all, as inputs of its rule."""
     if metric is None:
         return {}
-    faults = [fault for run in measurement.runs if (fault := residual_fault(run))] if metric.frames else []
+    asked = measurement.runs if runs is None else runs
+    faults = [fault for run in asked if (fault := residual_fault(run))] if metric.frames else []
     plan = measurement.plan
     idle = metric.speed and not plan.judges_speed
-    if metric.speed and not idle:
-        faults += measurement.condition_faults
     if metric.once and measurement.power_fault:
         faults.append(measurement.power_fault)
+    if metric.speed and not idle:
+        faults += measurement.condition_faults(asked)
     return {
         "invalid": faults[0] if faults else "",
         "unjudged": f"the plan {plan.name} is functional and never judges speed" if idle else "",
-        "disturbed": metric.speed and disturbed(measurement.runs),
-        "unsteady": metric.frames and not steady(measurement.runs),
+        "disturbed": metric.speed and disturbed(asked),
+        "unsteady": metric.frames and not steady(asked),
     }
 
 
@@ -181,6 +183,9 @@ def _question(budget: Budget, measurement: Measurement, value: float | None, tai
         return "tail-stream/1", {**inputs, **_tail_inputs(budget, measurement, metric, tail)}
     if budget.metric == "net_power_w" and measurement.net_power_w is not None:
         net_w, uncertainty_w = measurement.net_power_w
+        if disturbed(measurement.runs) or idle_disturbed(measurement.runs):
+            # Load of others in idle time makes net power smaller: it must not turn into a PASS.
+            inputs = {**inputs, "invalid": inputs["invalid"] or OTHER_LOAD}
         return "power/1", {**inputs, "net_w": net_w, "uncertainty_w": uncertainty_w, "limit": budget.limit}
     parity = measurement.parity
     if parity is not None and budget.metric == "accuracy_loss_points":

@@ -96,7 +96,8 @@ def _say_flips(budget: Budget, measurement: Measurement, value: float, inputs: A
 
 def _say_power(budget: Budget, measurement: Measurement, value: float, inputs: Any, ruling: Ruling) -> str:
     """Gross power is always told beside: a board can take more than the budget when idle."""
-    energy = next(one for one in measurement.energies if not isinstance(one, str))
+    known = [one for one in measurement.energies if not isinstance(one, str)]
+    energy = max(known, key=lambda one: one.net_u_mj)
     gross = f"gross {energy.mean_w:.3g} W at {energy.frames / energy.seconds:.0f} fps, idle {energy.idle_w:.3g} W"
     net = f"net {inputs['net_w']:.3g} +- {inputs['uncertainty_w']:.2g} W at {CAMERA_FPS:g} fps"
     below = "" if energy.resolved else ", net alone below resolution"
@@ -109,6 +110,8 @@ SENTENCES = {
     "resamples/1": _say_loss, "agreement/1": _say_flips, "power/1": _say_power,
 }  # fmt: skip
 _MEMORY = "compare model and runtime memory, then the engine's arena and thread settings"
+_HEAT = "let the device cool, see to its fan or heat sink, or choose a power mode that it can keep"
+_LOAD = "look for other load, then for work that could run on another unit"
 _ENERGY = "see which rail takes it, then precision, power mode and how much of the model runs on the accelerator"
 NEXT_STEPS = {
     "fps_fluctuation_percent": "look for other load, for heat and for clocks that change",
@@ -121,6 +124,17 @@ NEXT_STEPS = {
     "memory_growth_kb_per_frame": "look for what keeps every frame: the engine's options, a score function of your own",
     "net_power_w": _ENERGY,
     "power_mean_w": _ENERGY,
+    "net_energy_per_frame_mj": _ENERGY,
+    "fps_per_w": _ENERGY,
+    "pss_mb": _MEMORY,
+    "gpu_memory_mb": _MEMORY,
+    "temperature_start_c": _HEAT,
+    "temperature_end_c": _HEAT,
+    "temperature_slope_c_per_min": _HEAT,
+    "throttled_share_percent": _HEAT,
+    "cpu_utilisation_percent": _LOAD,
+    "gpu_utilisation_percent": _LOAD,
+    "memory_controller_percent": _LOAD,
     "power_peak_w": _ENERGY,
     "energy_per_frame_mj": _ENERGY,
     "import_ms": "see which packages the engine imports",

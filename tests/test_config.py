@@ -79,7 +79,7 @@ FAULTS = [
     ("flag = 1", "", "flag = 1: Input should be a valid boolean"),
     ('flag = "true"', "", "flag = 'true': Input should be a valid boolean"),
     ('kind = "c"', "", "kind = 'c': Input should be 'a' or 'b'"),
-    ("sizes = 3", "", "sizes = 3: Input should be a valid tuple"),
+    ("sizes = 3", "", "sizes = 3: Input should be a valid list"),
     ("sizes = [1, true]", "", "sizes.1 = True: Input should be a valid integer"),
     ("sizes = [1.0]", "", "sizes.0 = 1.0: Input should be a valid integer"),
     ('maybe = "1"', "", "maybe = '1': Input should be a valid number"),

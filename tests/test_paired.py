@@ -13,6 +13,7 @@ from harness.case import Job
 from harness.dispatch import run_pair
 from harness.errors import HarnessError
 from harness.paired import ARMS, FEWEST_FRAMES, MOST_FRAMES, PairedJob, PairedRun, measure_pair
+from harness.telemetry import Telemetry
 
 REFERENCE, NULL, CANDIDATE = range(3)
 
@@ -80,7 +81,7 @@ def test_a_pair_crosses_the_wire_and_comes_back(pair, simulated, tmp_path):
     assert PairedJob.from_json(job.to_json()) == job
     run = run_pair(job, simulated, tmp_path / "out", quiet)
     assert run.frame_ns.shape[:2] == (2, 3)
-    assert set(run.facts) == {"reference", "candidate"}
+    assert set(run.facts) == {"reference", "candidate", "phases"}
     again = PairedRun.load(tmp_path / "out")
     assert np.array_equal(again.frame_ns, run.frame_ns)
 
@@ -109,3 +110,23 @@ def test_the_worker_is_confined_as_the_profile_says(pair, simulated, tmp_path: P
     run_pair(pair(rounds=1), profile, tmp_path / "out", quiet)
     sent = PairedJob.from_json((tmp_path / "out" / "job.json").read_text())
     assert sent.candidate.cpu_cores == sent.reference.cpu_cores == (0,)
+
+
+SENSOR = {"board": {"kind": "simulated", "rate_hz": 50}}
+
+
+def test_the_sensors_are_sampled_over_all_rounds_on_the_clock_of_the_phases(make_job, tmp_path):
+    sampled = make_job(telemetry=Telemetry(probes=SENSOR))
+    run = measure_pair(PairedJob(reference=sampled, candidate=sampled, rounds=3, seed=0), lambda *words: None)
+    (trace,) = run.traces
+    start_ns, end_ns = run.facts["phases"]["frames"]
+    assert trace.ended == trace.missing == ""
+    assert trace.time_ns[0] <= start_ns < end_ns <= trace.time_ns[-1]
+    run.save(tmp_path)
+    assert PairedRun.load(tmp_path).traces[0].time_ns.tolist() == trace.time_ns.tolist()
+
+
+def test_a_sampler_that_sleeps_for_one_of_two_arms_tells_no_trace(make_job):
+    sampled, plain = make_job(telemetry=Telemetry(probes=SENSOR)), make_job()
+    run = measure_pair(PairedJob(reference=plain, candidate=sampled, rounds=2, seed=0), lambda *words: None)
+    assert run.traces == ()

@@ -28,6 +28,8 @@ class Jtop:
     jtop keeps the interval of its first client, here or elsewhere; the fact `interval_ms` is the one it keeps.
     """
 
+    rate_hz = 1.0
+
     def __init__(self, interval_ms: int = 1000) -> None:
         self.rate_hz = 1e3 / max(interval_ms, 1)
         self.channels: Tuple[Channel, ...] = ()

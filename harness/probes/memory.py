@@ -131,6 +131,11 @@ def device_bytes() -> Optional[int]:
     return _field("MemTotal", MEMINFO)
 
 
+def nvmap_device_bytes() -> Optional[int]:
+    """Buffers of the GPU and its like of all processes (NvMapMemUsed); None but on a Jetson."""
+    return _field("NvMapMemUsed", MEMINFO)
+
+
 def nvmap_process_bytes(pid: int, path: Path = NVMAP_CLIENTS) -> Optional[int]:
     """GPU buffers of a process on a Jetson, which are not in its resident memory; None where it is not listed.
 

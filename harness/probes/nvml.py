@@ -143,6 +143,8 @@ def process_memory_bytes(pid: int, gpu: int = 0) -> Reading:
             found = [one.usedGpuMemory for running in lists for one in running(handle) if one.pid == pid]
     except ProbeError as error:
         return error.sentence
+    except AttributeError as error:
+        return f"this nvidia-ml-py does not tell the memory of a process: {error}; pip install -U nvidia-ml-py"
     if not found:
         return f"the driver lists no process {pid} on GPU {gpu}; in a container it lists the ids of the host"
     # A process that draws and computes is in both lists, with all its memory.
@@ -176,7 +178,8 @@ def _device(gpu: int) -> Iterator[Tuple[Any, Any]]:
 def _event_mask(nvml: Any, gpu: Any) -> int:
     try:
         return int(nvml.nvmlDeviceGetCurrentClocksEventReasons(gpu))
-    except nvml.NVMLError_FunctionNotFound:
+    # An old driver does not know the function, an old nvidia-ml-py not even its name.
+    except (nvml.NVMLError_FunctionNotFound, AttributeError):
         return int(nvml.nvmlDeviceGetCurrentClocksThrottleReasons(gpu))
 
 

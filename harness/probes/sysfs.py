@@ -15,7 +15,7 @@ REASONS = {
     errno.ENODATA: "the channel is disabled (ENODATA)",
     errno.EACCES: "permission denied",
     errno.EPERM: "permission denied",
-    errno.ENOENT: "the file has gone",
+    errno.ENOENT: "there is no such file",
     errno.ENODEV: "the device has gone",
 }
 

@@ -29,6 +29,8 @@ class Tegrastats:
     gpu.load, gpu.cur; emc.load, emc.cur; ram.used. gpu.cur is the highest clock of the GPU's clusters.
     """
 
+    rate_hz = 1.0
+
     def __init__(self, interval_ms: int = 1000, command: str = "tegrastats") -> None:
         self.rate_hz = 1e3 / max(interval_ms, 1)
         self.channels: Tuple[Channel, ...] = ()

@@ -1,7 +1,7 @@
 """Temperatures: the kernel's thermal zones (Documentation/ABI/testing/sysfs-class-thermal), or hwmon on an x86 host.
 
-On a Jetson the zones are tj-thermal (the hottest of the chip), cpu-thermal, gpu-thermal and so on. Never run on
-the device.
+On a Jetson the zones are tj-thermal (the hottest of the chip), cpu-thermal, gpu-thermal and so on. Its PMIC knows
+alarms only: the kernel's drivers/thermal/max77620_thermal.c tells 100 C until the first. Never run on the device.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from harness.telemetry import Channel
 SWITCHED_OFF = (-256_000, -256)
 LOWEST_C, HIGHEST_C = -50, 200
 CPU_SENSORS = ("coretemp", "k10temp")
+CONSTANT = "a PMIC tells a constant until it is too hot; to read it all the same name it in `zones`"
 Source = Tuple[str, Path]
 
 
 class Thermal:
     """A channel for each zone, named by its type.
 
-    zones: the types to read; none named: all.
+    zones: the types to read; none named: all but those of a PMIC.
     """
 
     rate_hz = 2.0
@@ -31,6 +32,7 @@ class Thermal:
     def __init__(self, *, root: str = "/", zones: Tuple[str, ...] = ()) -> None:
         self._root, self._wanted = root, tuple(zones)
         self._files: Dict[str, ValueFile] = {}
+        self._left_out: Dict[str, str] = {}
 
     @property
     def channels(self) -> Tuple[Channel, ...]:
@@ -56,9 +58,13 @@ class Thermal:
         return polled([celsius(file.read(), file.path) for file in self._files.values()])
 
     def facts(self) -> Dict[str, Any]:
-        """trip_points_c: zone -> kind (passive, hot, critical ...) -> the lowest one, where the zone has any."""
+        """trip_points_c: zone -> kind (passive, hot, critical ...) -> the lowest one, where the zone has any.
+
+        left_out: why a zone is not read.
+        """
         points = {name: _trip_points(file.path.parent) for name, file in self._files.items()}
-        return {"trip_points_c": {name: found for name, found in points.items() if found}}
+        told = {name: found for name, found in points.items() if found}
+        return {"trip_points_c": told, "left_out": dict(self._left_out)}
 
     def _open(self, sources: Sequence[Source]) -> List[str]:
         """Keep these sources if one of them tells a temperature; else why they tell none."""
@@ -72,12 +78,14 @@ class Thermal:
         return [one for one in readings if isinstance(one, str)]
 
     def _picked(self, sources: Sequence[Source]) -> Sequence[Source]:
-        if not self._wanted or not sources:
-            return sources
+        if not self._wanted:
+            pmics = [name for name, _ in sources if name.lower().startswith("pmic")]
+            self._left_out.update(dict.fromkeys(pmics, CONSTANT))
+            return [(name, path) for name, path in sources if name not in pmics]
         names = [name for name, _ in sources]
-        for one in self._wanted:
-            if one not in names:
-                raise ProbeError(unknown("thermal zone", one, names), remedy="correct `zones` of the thermal probe")
+        strange = [one for one in self._wanted if one not in names]
+        if sources and strange:
+            raise ProbeError(unknown("thermal zone", strange[0], names), remedy="correct `zones` of the thermal probe")
         return [(name, path) for name, path in sources if name in self._wanted]
 
 

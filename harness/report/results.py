@@ -96,7 +96,7 @@ def _measured(measured: Measurement) -> Mapping[str, Any]:
         "parent_score": _score(measured.parent_score),
         "parity": _parity(measured.parity),
         "energy": [_energy(one) for one in measured.energies],
-        "condition_faults": measured.condition_faults,
+        "condition_faults": measured.condition_faults(),
         "discarded_runs": len(measured.discarded),
         "runs": [_run(run) for run in measured.runs],
     }

@@ -68,9 +68,10 @@ def _energy_row(measured: Measurement) -> Row:
         return sum(map(of, known)) / len(known)
 
     net_w = measured.net_power_w
+    peaks = [one.peak_w for one in known if one.peak_w is not None]
     return (
         name, number(mean(lambda one: one.idle_w)), number(mean(lambda one: one.mean_w)),
-        number(max(one.peak_w for one in known)), _pm(mean(lambda one: one.gross_mj), first.gross_u_mj),
+        number(max(peaks, default=None)), _pm(mean(lambda one: one.gross_mj), first.gross_u_mj),
         _pm(mean(lambda one: one.net_mj), first.net_u_mj) if first.resolved else "below resolution",
         _pm(*net_w) if net_w else MISSING, number(measured.value("fps_per_w")),
         f"{first.received}/{first.expected}, {first.longest_gap_s:.2f} s",

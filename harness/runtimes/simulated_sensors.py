@@ -69,7 +69,8 @@ class SimulatedSampling:
         )  # fmt: skip
 
     def _times(self, period_ns: int, fault: str) -> Array:
-        times = np.arange(self._start_ns, self._clock(), period_ns, dtype=np.int64)
+        now_ns = self._clock()
+        times = np.append(np.arange(self._start_ns, now_ns, period_ns, dtype=np.int64), now_ns)
         if fault == "dies":
             return times[: max(len(times) // 2, 1)]
         middle = len(times) // 2

@@ -16,10 +16,15 @@ def independent_samples(values: npt.NDArray[np.float64]) -> float:
     variance = float(deviations @ deviations)
     if variance == 0:
         return float(count)
-    total = 0.0
-    for lag in range(1, count - 1, 2):
-        pair = (deviations[lag:] @ deviations[:-lag] + deviations[lag + 1 :] @ deviations[: -lag - 1]) / variance
+    integrated = -1.0
+    for lag in range(0, count - 1, 2):
+        pair = _correlation(deviations, lag) + _correlation(deviations, lag + 1)
         if pair <= 0:
             break
-        total += float(pair)
-    return max(count / (1 + 2 * total), 1.0)
+        integrated += 2 * pair
+    return float(min(max(count / max(integrated, 1.0), 1.0), count))
+
+
+def _correlation(deviations: npt.NDArray[np.float64], lag: int) -> float:
+    """The autocorrelation at a lag, with the divisor of lag 0."""
+    return float(deviations[lag:] @ deviations[: len(deviations) - lag] / (deviations @ deviations))

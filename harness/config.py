@@ -82,7 +82,7 @@ def _fault(schema: type[BaseModel], error: Any) -> str:
         return unknown("key", place, _known_keys(schema, error["loc"]))
     if error["type"] == "missing":
         return f"{place} is missing"
-    return f"{place} = {_shown(error['input'])}: {error['msg'].replace('valid tuple', 'valid list')}"
+    return f"{place} = {_shown(error['input'])}: {error['msg'].replace('tuple', 'list').replace('Tuple', 'List')}"
 
 
 def _shown(value: Any) -> str:

@@ -7,6 +7,7 @@ are added as squares and given with k = 2.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -77,10 +78,16 @@ def energy_of(run: Run) -> Energy | str:
         return sensor
     if not len(run.start_ns) or not {"frames", *IDLE_PHASES} <= run.facts.get("phases", {}).keys():
         return "power: there are no frames with idle time before and after them"
-    window, idles = _frames(run, sensor), [_settled(run, name, sensor) for name in IDLE_PHASES]
-    faults = [sensor.fault(window), _too_short(run, window, sensor), *map(sensor.fault, idles)]
+    window, resting = _frames(run, sensor), [_settled(run, name, sensor) for name in IDLE_PHASES]
+    faults = [sensor.fault(window), _too_short(run, window, sensor), *map(sensor.fault, resting)]
     if any(faults):
         return next(filter(None, faults))
+    # From sample to sample: beyond the last one lies the load, or nothing.
+    idles = [sensor.shrunk(one) for one in resting]
+    if not all(one.seconds for one in idles):
+        return (
+            "power: an idle time holds fewer than two samples (idle_s of the profile's [power], rate_hz of the probe)"
+        )
     steps = sensor.steps()
     if steps is None:
         return f"power: {', '.join(rule.rails)} never moved and the step of {rule.probe} is not known"
@@ -102,9 +109,7 @@ def _frames(run: Run, sensor: PowerSensor) -> Window:
 def _settled(run: Run, phase: str, sensor: PowerSensor) -> Window:
     """An idle phase without its beginning, when the load before it still shows."""
     start_ns, end_ns = run.facts["phases"][phase]
-    inside = sensor.time_ns[sensor.within(Window(start_ns=start_ns + _settling_ns(sensor), end_ns=end_ns))]
-    # From sample to sample: beyond the last one lies the load, or nothing.
-    return Window(start_ns=inside[0], end_ns=inside[-1]) if len(inside) else Window(start_ns=end_ns, end_ns=end_ns)
+    return Window(start_ns=start_ns + _settling_ns(sensor), end_ns=end_ns)
 
 
 def _settling_ns(sensor: PowerSensor) -> float:
@@ -117,7 +122,8 @@ def _too_short(run: Run, window: Window, sensor: PowerSensor) -> str:
     needed_s = max(SHORTEST_S, INTERVALS * sensor.interval_s + settling_s)
     # A frame at either end may be left out.
     if lasted_s < needed_s or window.seconds < 0.95 * INTERVALS * sensor.interval_s:
-        return f"power: {lasted_s:.1f} s of frames, needs {needed_s:.0f} s (window_s of the profile's [power])"
+        lasted, needed = math.floor(10 * lasted_s) / 10, math.ceil(needed_s)
+        return f"power: {lasted:.1f} s of frames, needs {needed} s (window_s of the profile's [power])"
     received = int(sensor.within(window).sum())
     if received < FEWEST_SAMPLES:
         return f"power: {received} samples, needs {FEWEST_SAMPLES} (rate_hz of the probe, or window_s)"

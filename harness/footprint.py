@@ -78,7 +78,11 @@ class Footprint:
             self._set("gpu_bytes", None if isinstance(on_gpu, str) else on_gpu)
         swap = [one for one in (system.pop("swap_used_bytes", None), swap_used_bytes()) if one is not None]
         self._set("swap_used_bytes", max(swap, default=None))
-        free = [one for one in (system.pop("free_disk_bytes", None), free_disk_bytes(tempfile.gettempdir())) if one]
+        free = [
+            one
+            for one in (system.pop("free_disk_bytes", None), free_disk_bytes(tempfile.gettempdir()))
+            if one is not None
+        ]
         self._set("free_disk_bytes", min(free, default=None))
         self.facts["system"] = system
 
@@ -88,8 +92,10 @@ class Footprint:
         if own is not None or self._nvmap_before is None:
             return own
         now = process_memory.nvmap_device_bytes()
+        if now is None:
+            return None
         self.facts["nvmap_from"] = "rise of NvMapMemUsed, since only root sees single processes"
-        return None if now is None else max(now - self._nvmap_before, 0)
+        return max(now - self._nvmap_before, 0)
 
     def _set(self, mark: str, value: Any) -> None:
         if value is not None:

@@ -113,7 +113,8 @@ class Invocation:
         try:
             self.written = write_all(self.session, self.folder, started=self.started, command=_command(self.config))
             if self.config.getoption("--timeline"):
-                self.written += write_traces(self.session, self.folder)
+                for path in write_traces(self.session, self.folder):
+                    self.written.append(path)
             append_step_summary(self.session, os.environ)
         except HarnessError as error:
             self.report_error = "; ".join(filter(None, [self.report_error, error.sentence]))

@@ -33,6 +33,7 @@ WARMUP_FRAMES = 10
 SEGMENT_NS = 150_000_000
 FEWEST_FRAMES, MOST_FRAMES = 10, 40
 MOST_BLOCKS_PER_ROUND = 5
+WAKING_S = 0.005
 LARGEST_ALLOCATION_BYTES = 1 << 22
 
 
@@ -151,7 +152,7 @@ class _Arm:
     """One build, loaded: its pipeline and its clocks."""
 
     def __init__(self, job: Job, runtime: Runtime, stack: ExitStack, number: int, sampling: Optional[Sampling]) -> None:
-        self._sampling = sampling
+        self._sampling, self._awake = sampling, bool(job.telemetry.probes)
         getattr(runtime, "begin_run", _ignore)(number)
         self.clock = getattr(runtime, "clock", time.perf_counter_ns)
         self.cpu_clock = getattr(runtime, "clock", time.thread_time_ns)
@@ -172,9 +173,12 @@ class _Arm:
         if self._sampling is None:
             yield
             return
-        self._sampling.resume()
+        if self._awake:
+            self._sampling.resume()
+        time.sleep(WAKING_S)  # waking is no sampling, and must not fall into the first frames
         yield
-        self._sampling.pause()
+        if self._awake:
+            self._sampling.pause()
 
 
 def _one_round(
@@ -207,8 +211,7 @@ def _loaded(
     for slot, name in enumerate(chance.sample(ARMS, len(ARMS))):
         one = jobs[name]
         runtime = open_runtime(one.engine, one.model_path, one.options)
-        sampled = sampling if name == "candidate" else None
-        arms[name] = _Arm(one, runtime, stack, number * len(ARMS) + slot, sampled)
+        arms[name] = _Arm(one, runtime, stack, number * len(ARMS) + slot, sampling)
     return arms, ballast
 
 

@@ -94,20 +94,21 @@ class PowerSensor:
         """Mean power of a window."""
         return self.joules(window, self.total) / window.seconds
 
+    def shrunk(self, window: Window) -> Window:
+        """From the first to the last sample within; empty where there are fewer than two."""
+        inside = self.time_ns[self.within(window)]
+        return Window(start_ns=inside[0], end_ns=inside[-1]) if len(inside) > 1 else Window(start_ns=0, end_ns=0)
+
     def watts(self, window: Window) -> Array:
-        """Single values of total power in a window; of a counter over as many samples as it takes to be renewed,
-        and none where nobody knows how many that is.
-        """
+        """Single values of total power in a window; none of a counter that may not be renewed between two samples."""
         inside = self.within(window)
         total = self.total[inside]
         if not self.counts:
             watts: Array = total / 1e3
             return watts
-        apart = int(np.ceil(self.interval_s * 1e9 / self.period_ns))
-        seconds = self.time_ns[inside] / 1e9
-        between: Array = (
-            (total[apart:] - total[:-apart]) / 1e3 / (seconds[apart:] - seconds[:-apart]) if apart else total[:0]
-        )
+        if not 0 < self.interval_s * 1e9 <= self.period_ns:
+            return total[:0]
+        between: Array = np.diff(total) / 1e3 / (np.diff(self.time_ns[inside]) / 1e9)
         return between
 
     def steps(self) -> Array | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,7 +38,7 @@ class Watched(Protocol):
 
 def faults(run: Run, wanted: Conditions) -> list[str]:
     """A sentence for everything that was not as the profile asks, and for every throttle; each names the knob."""
-    return [*_states(run, wanted), *_amounts(run, wanted), *passing_faults(run, wanted)]
+    return [*_states(run, wanted), *_amounts(run, wanted), *_untold_rate(run, wanted), *passing_faults(run, wanted)]
 
 
 def passing_faults(run: Watched, wanted: Conditions) -> list[str]:
@@ -117,26 +116,32 @@ def _watched(trace: Trace, run: Watched) -> Iterator[_Channel]:
     start_ns, end_ns = run.facts.get("phases", {}).get("frames", (0, 0))
     first = max(int(np.searchsorted(trace.time_ns, start_ns, side="right")) - 1, 0)
     last = int(np.searchsorted(trace.time_ns, end_ns)) + 1
-    gap_s = _longest_gap_s(trace.time_ns[first:last], start_ns, end_ns)
+    times, allowed_s = trace.time_ns[first:last], LONGEST_GAP_PERIODS * trace.period_ns / 1e9
+    gap_s = _longest_gap_s(times, start_ns, end_ns)
     for index, channel in enumerate(trace.channels):
         if channel.unit not in (EVENTS, STATE) and not _limits_a_clock(channel):
             continue
         values = trace.values[first:last, index]
         finite = np.isfinite(values)
         silence = ""
-        if gap_s > LONGEST_GAP_PERIODS * trace.period_ns / 1e9:
+        if gap_s > allowed_s or not len(times):
             silence = f"sensors: {trace.probe} told nothing for {gap_s:.2f} s while frames ran"
-        elif finite.any() and not finite[-1]:
+        elif finite.any() and _fell_silent(channel, finite, times, start_ns, end_ns, allowed_s):
             silence = f"sensors: {trace.probe} fell silent about {channel.name} while frames ran"
         yield _Channel(probe=trace.probe, channel=channel, known=values[finite], silence=silence)
 
 
+def _fell_silent(channel: Channel, finite: Array, times: Array, start_ns: int, end_ns: int, allowed_s: float) -> bool:
+    """A counter and a limit show at the end what was meanwhile; a state shows nothing but the moment."""
+    missed = channel.unit == STATE and _longest_gap_s(times[finite], start_ns, end_ns) > allowed_s
+    return missed or not finite[-1]
+
+
 def _longest_gap_s(times: Array, start_ns: int, end_ns: int) -> float:
     """Without a sample before and after the frames, what was before the first and after the last counts too."""
-    if not len(times):
-        return math.inf
-    edges = [] if times[0] <= start_ns else [start_ns], [] if times[-1] >= end_ns else [end_ns]
-    return float(np.diff(np.concatenate([edges[0], times, edges[1]])).max(initial=0.0)) / 1e9
+    begin = [] if len(times) and times[0] <= start_ns else [start_ns]
+    end = [] if len(times) and times[-1] >= end_ns else [end_ns]
+    return float(np.diff(np.concatenate([begin, times, end])).max(initial=0.0)) / 1e9
 
 
 def _throttles(watched: Sequence[_Channel], run: Watched, wanted: Conditions) -> Iterator[str]:
@@ -148,8 +153,12 @@ def _throttles(watched: Sequence[_Channel], run: Watched, wanted: Conditions) ->
             rise = float(known[-1] - known[0])
             if not RATED_EVENTS.search(name) or _too_often(rise, run, wanted):
                 yield f"throttled: {name} rose by {rise:g} while frames ran"
-    if wanted.max_oc3_per_s is not None and not any(RATED_EVENTS.search(one.channel.name) for one in watched):
-        yield "oc3: nobody told, and the profile has max_oc3_per_s (harness doctor says why)"
+
+
+def _untold_rate(run: Watched, wanted: Conditions) -> Iterator[str]:
+    told = (one for trace in run.traces for one in _watched(trace, run) if RATED_EVENTS.search(one.channel.name))
+    if wanted.max_oc3_per_s is not None and not any(len(one.known) for one in told):
+        yield f"oc3: nobody told, and the profile has max_oc3_per_s ({DOCTOR})"
 
 
 def _too_often(rise: float, run: Watched, wanted: Conditions) -> bool:

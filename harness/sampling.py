@@ -104,11 +104,12 @@ class Sampling:
 
 
 def spare_core(measured: Sequence[int]) -> Optional[int]:
-    """The highest core that may be used and that is not measured; None where there is none, or only one in all.
+    """The highest core that may be used and that is not measured; None where there is none, or no core is chosen.
 
-    The worker has confined itself to the measured cores: what it was given first is what its parent has.
+    Beside a worker that may use every core the kernel finds an idle one better than we do. A worker that is confined
+    to its cores has a parent that is not.
     """
-    if not hasattr(os, "sched_getaffinity"):
+    if not measured or not hasattr(os, "sched_getaffinity"):
         return None
     allowed = os.sched_getaffinity(os.getppid()) | os.sched_getaffinity(0)
     left = allowed - set(measured)

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from traces import BEGIN_S, END_S, nanoseconds, trace
 
 from harness.case import Case, Plan
 from harness.comparison import Earlier, improved, judge_change, session_log, split_check
+from harness.lookback import settled
 from harness.measurement import Measurement
+from harness.profile import Conditions
 from harness.rules import Outcome, decide
+from harness.telemetry import Channel
 
 CASE = Case("host", "eyes", "int8", "onnxruntime")
 PLAN = Plan(name="standard", frames=400, runs=3)
 TYPICAL_MS = 5.0
 TOLERANCES = {"frame_p25_ms": 5.0, "peak_memory_mb": 3.0}
+NO_SWAP = Conditions(max_swap_mib=8)
+PHASES = {"phases": {"frames": nanoseconds([BEGIN_S, END_S]).tolist()}}
+THROTTLED = trace({Channel("oc1", "events"): lambda at_s: at_s > 15.0})
 
 
 @pytest.fixture
@@ -21,19 +28,22 @@ def sessions(make_run):
     """Measured sessions of 3 processes, whose frames take `ms` each and whose peak is `mb`."""
 
     def make(
-        *session_ms: float, mb: float = 100.0, background: float = 0.0, known_work_ns: float = 1e6, plan: Plan = PLAN
-    ):
+        *session_ms: float, mb: float = 100.0, background: float = 0.0, known_work_ns: float = 1e6, plan: Plan = PLAN,
+        swap_mib: float = 0.0, throttled: bool = False, **more,
+    ):  # fmt: skip
         runs = tuple(
             make_run(
                 np.full(plan.frames, ms * 1e6),
                 marks={
                     "peak_steady_bytes": mb * 1e6, "background_ns": background * 1e9, "capacity_ns": 1e9,
                     "known_work_before_ns": known_work_ns, "known_work_after_ns": known_work_ns,
+                    "swap_used_bytes": swap_mib * 2**20,
                 },
+                facts=PHASES, traces=(THROTTLED,) if throttled else (),
             )
             for ms in session_ms for _ in range(plan.runs)
         )  # fmt: skip
-        return Measurement(case=CASE, plan=plan, runs=runs)
+        return Measurement(case=CASE, plan=plan, runs=runs, **more)
 
     return make
 
@@ -81,6 +91,64 @@ def test_a_disturbed_session_is_left_out(sessions):
     found = judged(both)["frame_p25_ms"]
     assert found.outcome is Outcome.PASS
     assert found.change.count == 2
+
+
+def together(*parts, **more) -> Measurement:
+    return Measurement(case=CASE, plan=PLAN, runs=tuple(run for one in parts for run in one.runs), **more)
+
+
+@pytest.mark.parametrize("faulty", [{"swap_mib": 9.0}, {"throttled": True}])
+def test_a_session_whose_device_was_not_as_its_profile_asks_is_left_out(sessions, faulty):
+    both = together(sessions(5.0), sessions(9.0, mb=110.0, **faulty), sessions(5.0), wanted=NO_SWAP)
+    found = judged(both)
+    assert found["frame_p25_ms"].outcome is Outcome.PASS
+    assert found["frame_p25_ms"].change.count == 2
+    assert found["peak_memory_mb"].change.count == 3
+    assert found["peak_memory_mb"].value == pytest.approx(103.2, rel=0.001)
+
+
+@pytest.mark.parametrize(
+    ("faulty", "said"),
+    [
+        ({"swap_mib": 9.0}, "swap in use: 9 MiB, the profile allows 8 MiB"),
+        ({"throttled": True}, "throttled: oc1 rose by 1 while frames ran"),
+    ],
+)
+def test_nothing_but_sessions_with_faults_are_invalid_with_the_fault(sessions, faulty, said):
+    found = judged(sessions(9.0, 9.0, mb=110.0, wanted=NO_SWAP, **faulty))
+    assert found["frame_p25_ms"].outcome is Outcome.INVALID
+    assert said in found["frame_p25_ms"].sentence
+    assert found["frame_p25_ms"].error_class == ""
+    assert found["peak_memory_mb"].outcome is Outcome.FAIL
+
+
+def test_sessions_that_were_throttled_at_their_second_try_too_are_infra(sessions):
+    throttled = sessions(9.0, throttled=True)
+    found = judged(together(throttled, discarded=throttled.runs))["frame_p25_ms"]
+    assert (found.outcome, found.error_class) == (Outcome.INVALID, "INFRA")
+
+
+@pytest.mark.parametrize(
+    ("parts", "done"),
+    [
+        ([{}], False),
+        ([{"swap_mib": 9.0}], True),
+        ([{"throttled": True}], True),
+        ([{}, {"swap_mib": 9.0}], True),
+        ([{"swap_mib": 9.0}, {}], False),
+        ([{"background": 0.4}], False),
+    ],
+)
+def test_a_device_that_is_not_as_its_profile_asks_is_not_measured_on(sessions, parts, done):
+    measurement = together(*(sessions(5.1, **one) for one in parts), wanted=NO_SWAP)
+    noisy = earlier(spread=0.04)
+    assert settled(judge_change(measurement, noisy, TOLERANCES), measurement, [noisy]) is done
+
+
+def test_a_session_that_was_disturbed_at_its_second_try_too_ends_the_measuring(sessions):
+    throttled, noisy = sessions(5.1, throttled=True), earlier(spread=0.04)
+    measurement = together(throttled, sessions(5.1), discarded=throttled.runs)
+    assert settled(judge_change(measurement, noisy, TOLERANCES), measurement, [noisy])
 
 
 def test_nothing_but_disturbed_sessions_are_invalid_never_a_fail(sessions):

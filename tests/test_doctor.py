@@ -9,7 +9,7 @@ import pytest
 from harness import cli
 from harness.doctor import diagnose
 from harness.history import open_history
-from harness.influence import measure_influence, remember_influence
+from harness.influence import last_influence, measure_influence, remember_influence
 from harness.plans import plan_named
 from harness.profile import read_profile
 
@@ -47,8 +47,23 @@ def test_the_power_rule_is_followed_once(device):
     lines = (
         "[probes.board]\nkind = 'simulated'\n[power]\nrule = 'one rail'\nprobe = 'board'\nscope = 'module'\nrails = "
     )
-    assert told(diagnose(device(lines + "['VDD_SIM']"), 0.3), "power") == "one rail: VDD_SIM (module), 3.000 W now"
-    assert "board has no VDD_IN, it has VDD_SIM, temp" in told(diagnose(device(lines + "['VDD_IN']"), 0.3), "power")
+    assert (
+        told(diagnose(device(lines + "['VDD_SIM']"), 0.3), "power") == "one rail: VDD_SIM (module), 3.000 W in the mean"
+    )
+    for rails, said in (("['VDD_IN']", "board has no VDD_IN, it has VDD_SIM, temp"),
+                        ("['temp']", "board has temp in C, and power is told in mW or mJ")):  # fmt: skip
+        assert told(diagnose(device(lines + rails), 0.3), "power") == f"one rail: {said}"
+
+
+def test_sensors_that_the_profile_does_not_name_are_told_in_full_those_that_are_missing_last(device):
+    found = diagnose(device("[probes.board]\nkind = 'simulated'"), seconds=0.1)
+    sensors = [line for line in found.lines if line.startswith("sensor ")]
+    assert sensors[0].startswith("sensor board")
+    assert "not in the profile" not in sensors[0]
+    assert all(line.endswith(", not in the profile") for line in sensors[1:])
+    assert {line.split()[1] for line in sensors} >= {"board", "thermal", "rapl", "nvml"}
+    missing = ["Hz" not in line for line in sensors[1:]]
+    assert missing == sorted(missing)
 
 
 def test_a_sensor_that_is_missing_says_why_and_what_to_do_and_latency_can_still_be_measured(device):
@@ -94,6 +109,21 @@ def test_the_influence_of_sampling_is_measured_in_turn_and_kept(make_session, ma
         (remark,) = history.annotations()
     assert (remark.kind, remark.author, remark.case_key) == ("sampler", "somebody", found.case.key)
     assert "sampling on against off, 12 rounds: frame_p25_ms" in remark.text
+
+
+def test_the_influence_that_was_measured_last_on_a_device_is_told_by_the_doctor(
+    make_session, make_model, tmp_path, checkout, monkeypatch, capsys
+):
+    location = str(tmp_path / "history.sqlite")
+    assert last_influence(location, "simulated") == last_influence("none", "simulated") == ""
+    session = make_session(make_model(), plan=plan_named("smoke"), power=None)
+    for rounds in ((6,), (7,)):
+        remember_influence(measure_influence(session, rounds=rounds), location, "somebody")
+    assert "7 rounds" in last_influence(location, "simulated")
+    assert last_influence(location, "simulate") == ""
+    monkeypatch.chdir(checkout)
+    assert cli.main(["doctor", "--device=simulated", f"--history={location}"]) == 0
+    assert last_influence(location, "simulated") in capsys.readouterr().out
 
 
 def test_a_device_without_sensors_has_no_influence_to_measure(make_session, make_model):

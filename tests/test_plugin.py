@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -114,7 +115,28 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("path", "old", "new", "said"), WRONG)
+KIND, RAILS, SCOPE, START_C = 'kind = "simulated"', 'rails = ["VDD_SIM"]', 'scope = "SIMULATED"', "max_start_c = 60"
+# What is wrong with a sensor, its power or the conditions, in the same form.
+WRONG_SENSORS = [
+    (DEVICE, KIND, 'kind = "simulate"', ["no probe called 'simulate', did you mean 'simulated'?", "probes.board"]),
+    (DEVICE, KIND, f"{KIND}\nrate_hz = 0", ["rate_hz = 0: Input should be greater than 0", "probes.board"]),
+    (DEVICE, KIND, f"{KIND}\nrate_hz = 2000", ["rate_hz = 2000", "less than or equal to 1000", "probes.board"]),
+    (DEVICE, KIND, f'{KIND}\nrate_hz = "fast"', ["rate_hz = 'fast'", "valid number", "probes.board"]),
+    (DEVICE, KIND, f"{KIND}\npower_w = 3", ["called 'power_w', did you mean 'power_mw'?", "probes.board"]),
+    (DEVICE, RAILS, "rails = []", ["power.rails = ", "at least 1 item"]),
+    (DEVICE, RAILS, 'rails = ["VDD_SIM", "VDD_SIM"]', ["rails = ['VDD_SIM', 'VDD_SIM']: each rail once"]),
+    (DEVICE, RAILS, 'rails = "VDD_SIM"', ["power.rails = 'VDD_SIM': Input should be a valid list"]),
+    (DEVICE, 'probe = "board"', 'probe = "borad"', ["no probe called 'borad', did you mean 'board'?", "power.probe"]),
+    (DEVICE, SCOPE, "", ["power.scope is missing"]),
+    (DEVICE, SCOPE, f"{SCOPE}\nwindow_s = 5", ["power.window_s = 5", "greater than or equal to 10"]),
+    (DEVICE, SCOPE, f'{SCOPE}\nbeside = ["borad/VIN"]', ["'borad/VIN' is no channel of a probe", "power.beside"]),
+    (DEVICE, START_C, 'max_start_c = "hot"', ["conditions.max_start_c = 'hot': Input should be a valid number"]),
+    (DEVICE, START_C, "max_star_c = 60", ["'conditions.max_star_c', did you mean 'conditions.max_start_c'?"]),
+    (DEVICE, START_C, "max_swap_mib = -1", ["conditions.max_swap_mib = -1", "greater than or equal to 0"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "old", "new", "said"), [*WRONG, *WRONG_SENSORS])
 def test_what_is_misspelt_ends_the_session_with_status_4_file_key_and_nearest_name(workspace, path, old, new, said):
     workspace.add_simulated()
     workspace.rewrite(path, old, new)
@@ -263,9 +285,14 @@ def test_the_frames_reach_pytest_benchmarks_own_storage(workspace):
     workspace.add_simulated()
     done = workspace.pytest("--device=simulated", "--benchmark-json=benchmark.json", "-k", "benchmark and fp32")
     assert done.status == 0, done.output
-    stored = json.loads((workspace.folder / "benchmark.json").read_text(encoding="utf-8"))["benchmarks"][0]
-    assert stored["stats"]["rounds"] == 660
-    assert stored["stats"]["median"] * 1e3 == pytest.approx(8.0, abs=0.1)
+    (measured,) = done.measured()
+    frames, *others = (run["nanoseconds"]["frame"] for run in measured["runs"])
+    assert [one["count"] for one in others] == [660, 660]
+    stored = json.loads((workspace.folder / "benchmark.json").read_text(encoding="utf-8"))["benchmarks"][0]["stats"]
+    assert stored["rounds"] == frames["count"] > 660
+    told = [stored["min"], stored["median"], stored["max"]]
+    assert [1e9 * one for one in told] == pytest.approx([frames["min"], frames["median"], frames["max"]], abs=1)
+    assert frames["median"] == pytest.approx(8e6, abs=1e5)
 
 
 def test_without_pytest_benchmark_at_work_the_rest_is_measured_all_the_same(workspace):
@@ -370,10 +397,12 @@ def test_one_limit_that_cannot_be_judged_does_not_hide_the_others(workspace):
     assert "no class called 'brigth', did you mean 'bright'?" in done.output
 
 
-# The timed worker shows the engine 732 frames: 1, 50 to warm up, 660 timed, 21 to see whether the outputs live.
+# Without a sensor of power the timed worker shows the engine 732 frames: 1, 50 to warm up, 660 timed, 21 to see whether
+# the outputs live.
 @pytest.mark.parametrize("fault", ["fail_at_run", "crash"])
 def test_an_engine_that_fails_at_the_labelled_frames_makes_only_the_accuracy_red(workspace, fault):
     workspace.add_simulated(sigma=0.0, fault=fault, fault_at=732)
+    workspace.without_power()
     done = workspace.pytest("--device=simulated")
     assert done.status == 1
     assert len(done.measured()) == 2
@@ -385,6 +414,7 @@ def test_an_engine_that_fails_at_the_labelled_frames_makes_only_the_accuracy_red
 
 def test_an_engine_that_fails_at_the_last_frame_of_the_timed_phase_has_no_verdict(workspace):
     workspace.add_simulated(sigma=0.0, fault="fail_at_run", fault_at=731)
+    workspace.without_power()
     done = workspace.pytest("--device=simulated")
     assert done.status == 1
     assert done.measured() == []
@@ -502,10 +532,12 @@ def test_a_log_shows_one_whole_line_of_progress_per_case_although_pytest_capture
 def test_a_terminal_shows_progress_in_one_line_although_pytest_captures(workspace, capture):
     workspace.add_simulated()
     shown = on_terminal(workspace, "--device=simulated", "-k", "p99 and fp32", capture)
-    steps = [one for one in shown.split(CLEAR) if one.startswith("[1/1] simulated/eyes/fp32/simulated: run 1 of 3, ")]
-    assert any("warm-up" in one for one in steps)
-    assert any("measuring" in one and "/660" in one for one in steps)
-    assert not any(one.endswith("\n") for one in steps)
+    start = "[1/1] simulated/eyes/fp32/simulated: run"
+    steps = [one for one in shown.split(CLEAR) if one.startswith(start)]
+    for said in ("1 of 3, idle 4/5", "1 of 3, warm-up", "1 of 3, measuring 9/10", "2 of 3, warm-up"):
+        assert any(one.startswith(f"{start} {said}") for one in steps), said
+    assert any("2 of 3, measuring" in one and "/660" in one for one in steps)
+    assert not any("\n" in one for one in steps)
     assert shown.endswith(CLEAR)
 
 
@@ -636,7 +668,7 @@ def test_a_benchmark_file_without_benchmarks_does_not_cost_the_report(workspace)
     workspace.add_simulated()
     done = workspace.pytest("--device=simulated", "-k", "memory", "--benchmark-json=b.json")
     assert (done.report / "results.json").is_file()
-    assert "4 gates: 4 PASS" in done.output
+    assert "6 gates: 6 PASS" in done.output
 
 
 def test_a_job_summary_that_cannot_be_written_names_its_own_remedy(workspace, monkeypatch):
@@ -646,3 +678,135 @@ def test_a_job_summary_that_cannot_be_written_names_its_own_remedy(workspace, mo
     assert done.status == 1
     assert "the job summary cannot be written" in done.output
     assert "unset GITHUB_STEP_SUMMARY" in done.output
+
+
+def test_a_timeline_is_a_trace_and_a_figure_per_case_that_say_simulated(workspace):
+    workspace.add_simulated()
+    done = workspace.pytest("--device=simulated", "--timeline", "-k", "p99")
+    assert done.status == 0, done.output
+    folder = done.report / "traces"
+    assert {one.name for one in folder.iterdir()} == {
+        f"eyes.{variant}.simulated.{suffix}" for variant in ("fp32", "int8") for suffix in ("json", "svg")
+    }
+    for variant in ("fp32", "int8"):
+        written = folder / f"eyes.{variant}.simulated.json"
+        assert f"written: {written.relative_to(workspace.folder)}" in done.output
+        trace = json.loads(written.read_text(encoding="utf-8"), parse_constant=pytest.fail)
+        assert trace["otherData"]["simulated"] is True
+        assert trace["otherData"]["case"] == f"simulated/eyes/{variant}/simulated"
+        names = {one["name"] for one in trace["traceEvents"]}
+        assert {"frame", "pre", "infer", "post", "idle_before", "frames", "idle_after", "board/VDD_SIM"} <= names
+        figure = written.with_suffix(".svg").read_text(encoding="utf-8")
+        assert ElementTree.fromstring(figure).tag.endswith("svg")
+        assert "SIMULATED" in figure
+
+
+def test_a_timeline_is_written_only_where_it_is_asked_for(workspace):
+    workspace.add_simulated()
+    done = workspace.pytest("--device=simulated", "-k", "p99 and fp32")
+    assert not (done.report / "traces").exists()
+
+
+def test_clocks_of_a_simulated_device_cannot_be_pinned_and_nothing_is_measured(workspace):
+    workspace.add_simulated()
+    done = workspace.pytest("--device=simulated", "--pin-clocks")
+    assert done.status == 4, done.output
+    assert "a simulated device has no clocks to pin (--pin-clocks)" in done.output
+    assert "Traceback" not in done.output
+    assert not done.report.exists()
+
+
+def test_a_model_within_its_power_passes_and_tells_gross_and_idle_power_too(workspace):
+    workspace.add_simulated()
+    done = workspace.pytest("--device=simulated", "--policy=nightly", "-k", "fp32 and (p99 or rate or net_power)")
+    assert done.status == 0, done.output
+    (verdict,) = done.verdicts("net_power_w")
+    assert (verdict["outcome"], verdict["error_class"]) == ("PASS", "")
+    assert verdict["value"] == pytest.approx(0.15, abs=0.005)  # 5 mJ a frame above idle, 30 frames a second
+    said = r"net 0\.15 \+- 0\.\d+ W at 30 fps, within 5 W \(.*\); gross 3\.6\d W at 12\d fps, idle 3 W \(SIMULATED\)"
+    assert re.fullmatch(said, verdict["sentence"])
+    (measured,) = done.measured()
+    assert (measured["discarded_runs"], measured["condition_faults"]) == (0, [])
+    assert "Power and energy [SIMULATED]" in done.output
+    assert "Power and energy [SIMULATED], 1 row" in (done.report / "summary.md").read_text(encoding="utf-8")
+
+
+def test_a_model_over_its_power_budget_is_red_and_gross_and_idle_power_stand_beside(workspace):
+    workspace.add_simulated(infer_mj=250.0)
+    done = workspace.pytest("--device=simulated", "-k", "fp32 and (p99 or net_power)")
+    assert done.status == 1
+    assert failed_tests(done) == {"test_net_power_at_the_cameras_pace_is_within_budget"}
+    (verdict,) = done.verdicts("net_power_w")
+    assert (verdict["outcome"], verdict["limit"]) == ("FAIL", 5)
+    assert verdict["value"] == pytest.approx(7.5, abs=0.05)
+    said = (
+        r"net 7\.5 \+- 0\.\d+ W at 30 fps, over 5 W \(.*\); gross 34\.\d W at 12\d fps, idle 3 W \(SIMULATED\); next: "
+    )
+    assert re.match(said, verdict["sentence"])
+    assert f"FAIL: simulated/eyes/fp32/simulated net_power_w: {verdict['sentence']}" in done.output
+
+
+SPEED = {
+    "frame_p99_ms": "test_frame_p99_is_within_budget", "fps_mean": "test_mean_frame_rate_is_within_budget",
+    "fps_fluctuation_percent": "test_frame_rate_is_steady",
+    "net_power_w": "test_net_power_at_the_cameras_pace_is_within_budget",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("policy", ["pr", "nightly"])
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("throttled", "throttled: oc1 rose by 3 while frames ran"),
+        ("reclocked", "clocks: cpu0.min went from 2000000 to 700000 kHz while frames ran"),
+        ("dies", "sensors: the simulated sampler died"),
+    ],
+)
+def test_a_disturbed_model_is_measured_again_then_invalid_and_red_under_a_strict_policy_only(
+    workspace, fault, said, policy
+):
+    workspace.add_simulated(sensor_fault=fault)
+    asked = "fp32 and (p99 or rate or net_power or memory)"
+    done = workspace.pytest("--device=simulated", f"--policy={policy}", "-k", asked)
+    strict = policy == "nightly"
+    assert done.status == (1 if strict else 0), done.output
+    assert failed_tests(done) == (set(SPEED.values()) if strict else set())
+    spoiled = [one for metric in SPEED for one in done.verdicts(metric)]
+    assert {one["metric"] for one in spoiled} == set(SPEED)
+    assert {(one["outcome"], one["error_class"]) for one in spoiled} == {("INVALID", "INFRA")}
+    assert all("measured again too (INFRA" in one["sentence"] for one in spoiled)
+    assert outcomes(done, "peak_memory_mb", "memory_growth_kb_per_frame") == {"PASS"}
+    assert done.results()["summary"]["state"] == "INVALID"
+    (measured,) = done.measured()
+    assert (measured["discarded_runs"], measured["condition_faults"][0]) == (3, said)
+    note = "simulated/eyes/fp32/simulated: measured again, since "
+    assert f"{note}{said}" in done.results()["notes"]
+    assert f"note: {note}{said.split()[0]}" in done.output
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "wanted", "speed", "power"),
+    [
+        ({"sensor_fault": "missing"}, "SIMULATED",
+         "power_mode before the frames: nobody told, the profile wants SIMULATED (harness doctor says why)",
+         "power: the simulated sensor cannot be opened"),
+        ({"temperature_c": 61.5}, "SIMULATED",
+         "temperature at the start: 61.5 C, the profile allows 60 C: let it cool", None),
+        ({}, "15W", "power_mode before the frames: SIMULATED, the profile wants 15W (sudo nvpmodel -m ID)", None),
+    ],
+)  # fmt: skip
+def test_a_device_that_is_not_as_its_profile_asks_makes_speed_and_power_invalid_and_is_not_tried_again(
+    workspace, behaviour, wanted, speed, power
+):
+    workspace.add_simulated(**behaviour)
+    workspace.rewrite(DEVICE, 'power_mode = "SIMULATED"', f'power_mode = "{wanted}"')
+    done = workspace.pytest("--device=simulated", "-k", "fp32 and (p99 or net_power or memory)")
+    assert done.status == 0, done.output
+    for metric, said in (("frame_p99_ms", speed), ("net_power_w", power or speed)):
+        told = {(one["outcome"], one["error_class"], one["sentence"]) for one in done.verdicts(metric)}
+        assert told == {("INVALID", "", said)}
+    assert outcomes(done, "peak_memory_mb", "memory_growth_kb_per_frame") == {"PASS"}
+    assert done.measured()[0]["discarded_runs"] == 0
+    assert not any("measured again" in note for note in done.results()["notes"])
+    silent = "note: not to be read here: board; harness doctor --device=simulated says why"
+    assert (silent in done.output) == (power is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -10,10 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from traces import RULE, milliwatt, nanoseconds, run_of, trace
 
+from harness.errors import ConfigError
 from harness.powersensor import PowerSensor, Window, rails_of, sensor_of, smallest_step
+from harness.profile import read_profile
 from harness.telemetry import Channel, empty_trace
 
 COUNTER = Channel("package-0", "mJ")
+EVENTS = (Channel("oc1", "events"), Channel("oc2", "events"))
 
 
 def window(start_s: float, end_s: float) -> Window:
@@ -55,7 +59,17 @@ def test_a_counter_is_the_difference_of_its_values_at_the_edges(start_s, end_s, 
     counter = sensor([0, 1, 2, 3], [7000, 17_000, 37_000, 67_000], unit="mJ")
     assert counter.counts
     assert counter.joules(window(start_s, end_s), counter.total) == pytest.approx(joules, rel=1e-12)
-    assert counter.watts(window(0, 3)).tolist() == [10, 20, 30]
+
+
+@pytest.mark.parametrize(
+    ("interval_ms", "watts"),
+    [
+        (None, []), (20, [10, 20, 30]), (1000, [10, 20, 30]), (1001, []), (4000, []),
+    ],
+)  # fmt: skip
+def test_the_power_of_a_counter_is_told_where_it_is_renewed_for_every_sample(interval_ms, watts):
+    counter = sensor([0, 1, 2, 3], [7000, 17_000, 37_000, 67_000], unit="mJ", interval_ms=interval_ms)
+    assert counter.watts(window(0, 3)).tolist() == watts
 
 
 def test_rails_add_up_and_a_negative_one_is_subtracted():
@@ -89,13 +103,76 @@ def test_a_sensor_that_is_not_there_is_said_in_a_sentence(told, sentence):
     assert sensor_of(run_of(*told), RULE) == sentence
 
 
-def test_power_and_counters_are_not_added():
-    told = trace({milliwatt("A"): 1.0, COUNTER: 2.0})
-    assert rails_of(told, ("A", "package-0")) == "power: A, package-0 have different units"
+@pytest.mark.parametrize(
+    ("rails", "shown"),
+    [
+        (("A", "package-0"), "A in mW, package-0 in mJ"),
+        (("tj",), "tj in C"),
+        (("A", "tj"), "A in mW, tj in C"),
+        (("load",), "load in %"),
+        (("oc1", "oc2"), "oc1 in events, oc2 in events"),
+    ],
+)
+def test_only_power_or_only_counters_of_energy_are_added(rails, shown):
+    others = {Channel("tj", "C"): 40.0, Channel("load", "%"): 5.0, **dict.fromkeys(EVENTS, 0.0)}
+    told = trace({milliwatt("A"): 1.0, COUNTER: 2.0, **others})
+    sentence = f"board has {shown}, and power is told in mW or mJ"
+    assert rails_of(told, rails) == sentence
+    assert sensor_of(run_of(told), replace(RULE, rails=rails)) == f"power: {sentence}"
+
+
+PROFILE = {"rule": "'r'", "probe": "'board'", "rails": "['A', 'B']", "scope": "'module'"}
+
+
+def profile_with(folder, **changes: str):
+    lines = [f"{key} = {value}" for key, value in {**PROFILE, **changes}.items()]
+    text = "\n".join(["[runtimes.simulated]", "[probes.board]", "kind = 'simulated'", "[power]", *lines])
+    (folder / "bench.toml").write_text(text, encoding="utf-8")
+    return read_profile("bench", folder)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("rails", "[]", "power.rails = "),
+        ("rails", "['']", "power.rails.0 = ''"),
+        ("rails", "['A', 'B', 'A']", "each rail once, or its power counts twice"),
+        ("rule", "''", "power.rule = ''"),
+        ("probe", "''", "power.probe = ''"),
+        ("probe", "'bord'", "no probe called 'bord', did you mean 'board'"),
+        ("scope", "''", "power.scope = ''"),
+        ("window_s", "9.99", "power.window_s = 9.99"),
+        ("window_s", "nan", "power.window_s = nan"),
+        ("idle_s", "0.99", "power.idle_s = 0.99"),
+        ("idle_s", "-1", "power.idle_s = -1"),
+        ("gain_percent", "-0.1", "power.gain_percent = -0.1"),
+        ("beside", "['meter/power']", "'meter/power' is no channel of a probe"),
+        ("beside", "['board']", "'board' is no channel of a probe"),
+        ("beside", "['board/']", "'board/' is no channel of a probe"),
+        ("beside", "['board/A', '/A']", "'/A' is no channel of a probe"),
+        ("beside", "['']", "'' is no channel of a probe"),
+    ],
+)
+def test_a_power_rule_that_cannot_be_followed_is_refused_with_file_and_key(tmp_path, key, value, said):
+    with pytest.raises(ConfigError) as caught:
+        profile_with(tmp_path, **{key: value})
+    assert said in caught.value.sentence
+    assert str(tmp_path / "bench.toml") in caught.value.sentence
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("rails", "['A']"), ("window_s", "10"), ("idle_s", "1"), ("gain_percent", "0"), ("beside", "[]"),
+        ("beside", "['board/A', 'board/gpu/x']"),
+    ],
+)  # fmt: skip
+def test_a_power_rule_at_the_edge_is_taken(tmp_path, key, value):
+    assert profile_with(tmp_path, **{key: value}).power.rule == "r"
 
 
 EVERY_SECOND = np.arange(1, 101)
-GAP = "power: no sample for {} s, at most 3.00 s is allowed"
+UNCOVERED = "power: {} of 100 samples came, the longest gap is {} s; 95 % and at most 3.00 s are needed"
 
 
 @pytest.mark.parametrize(
@@ -103,13 +180,14 @@ GAP = "power: no sample for {} s, at most 3.00 s is allowed"
     [
         ([], ""),
         ([10, 20, 30, 40, 50], ""),
-        ([10, 20, 30, 40, 50, 60], "power: 94 of 100 samples came"),
+        ([10, 20, 30, 40, 50, 60], UNCOVERED.format(94, "2.00")),
         ([50, 51], ""),
-        ([50, 51, 52], GAP.format("4.00")),
+        ([50, 51, 52], UNCOVERED.format(97, "4.00")),
         ([1, 2], ""),
-        ([1, 2, 3], GAP.format("3.50")),
-        ([98, 99, 100], GAP.format("3.50")),
-        (EVERY_SECOND, "power: 0 of 100 samples came"),
+        ([1, 2, 3], UNCOVERED.format(97, "3.50")),
+        ([98, 99, 100], UNCOVERED.format(97, "3.50")),
+        ([*range(30, 60)], UNCOVERED.format(70, "31.00")),
+        (EVERY_SECOND, UNCOVERED.format(0, "100.00")),
     ],
 )
 def test_a_window_is_covered_by_95_percent_of_its_samples_without_a_gap_of_more_than_3_periods(lost, sentence):
@@ -120,7 +198,9 @@ def test_a_window_is_covered_by_95_percent_of_its_samples_without_a_gap_of_more_
 def test_what_the_sensor_said_most_often_is_told_where_samples_are_missing():
     told = trace({milliwatt(): lambda at_s: np.where(at_s < 2, np.nan, 1.0)}, reasons={"EAGAIN": 30, "no number": 10})
     found = rails_of(told, ("VDD_IN",))
-    assert found.fault(window(0, 4)) == "power: 41 of 80 samples came (EAGAIN)"
+    assert found.fault(window(0, 4)) == (
+        "power: 41 of 80 samples came, the longest gap is 2.00 s; 95 % and at most 0.15 s are needed (EAGAIN)"
+    )
 
 
 def test_a_window_of_nothing_is_not_covered():
@@ -135,12 +215,31 @@ def test_a_window_of_nothing_is_not_covered():
         (None, [-392, 0, 392], 392),
         (25.0, [400, 1200, 1160], 25),
         (25.0, [7, 7], 25),
-        (None, [7, 7, 7], np.inf),
-        (None, [7], np.inf),
+        (None, [0.1 + 0.2, 0.3, 1.3], 1),
+        (None, [7, 7, 7], None),
+        (None, [7], None),
+        (None, [], None),
     ],
 )
 def test_the_step_is_the_sensors_own_or_the_smallest_between_two_values(resolution, values, step):
     assert smallest_step(milliwatt(resolution=resolution), np.array(values, float)) == step
+
+
+@pytest.mark.parametrize(
+    ("resolutions", "columns", "steps"),
+    [
+        ((25.0,), [[7, 7]], [25]),
+        ((None,), [[400, 440]], [40]),
+        ((None, None, None), [[400, 440], [7, 7], [100, 108]], [40, 40, 8]),
+        ((None, 25.0), [[7, 7], [9, 9]], [25, 25]),
+        ((8.0, None), [[7, 7], [400, 440]], [8, 40]),
+        ((None, None), [[7, 7], [9, 9]], None),
+    ],
+)
+def test_a_rail_that_never_moved_has_the_largest_step_of_the_others(resolutions, columns, steps):
+    channels = tuple(milliwatt(f"rail {index}", resolution=one) for index, one in enumerate(resolutions))
+    found = replace(sensor([0, 1], *columns), channels=channels).steps()
+    assert (None if found is None else found.tolist()) == steps
 
 
 def piecewise_joules(knots_s, power_mw, start_s: float, end_s: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -24,13 +25,15 @@ OUTCOMES = {
     "dies": ("INVALID", "INVALID"),
     "throttled": ("INVALID", "INVALID"),
     "reclocked": ("INVALID", "INVALID"),
-    "gaps": ("INVALID", "PASS"),
+    "gaps": ("INVALID", "INVALID"),
 }
 PASSING = {
     "dies": f"sensors: {DIED}",
     "throttled": "throttled: oc1 rose by 3 while frames ran",
     "reclocked": "clocks: cpu0.min went from 2000000 to 700000 kHz while frames ran",
+    "gaps": "sensors: board told nothing for ",
 }
+POWER = {"dies": f"power: {DIED}", "gaps": "power: "}
 AGAIN = "; it was so when measured again too (INFRA: the device or its surroundings, not the model)"
 
 
@@ -47,15 +50,19 @@ def test_a_sensor_that_fails_makes_what_hangs_on_it_invalid(make_session, make_m
     again = fault in PASSING
     assert {power.error_class, latency.error_class} == ({"INFRA"} if again else {""})
     assert len(session.measurement(FP32).discarded) == again
-    notes = [f"{FP32.key}: measured again, since {PASSING[fault]}"] if again else []
-    assert session.notes == notes
+    assert len(session.notes) == again
     if again:
-        assert power.sentence == latency.sentence == PASSING[fault] + AGAIN
+        assert session.notes[0].startswith(f"{FP32.key}: measured again, since {PASSING[fault]}")
+        assert latency.sentence.startswith(PASSING[fault])
+        assert power.sentence.startswith(POWER.get(fault, PASSING[fault]))
+        assert power.sentence.endswith(AGAIN)
+        assert latency.sentence.endswith(AGAIN)
 
 
-def test_a_sensor_with_gaps_says_how_many_samples_came(make_session, make_model):
-    (power,) = checked(make_session(make_model(sensor_fault="gaps")), "net_power_w")
-    assert "samples came" in power.sentence
+def test_a_sensor_with_gaps_says_how_many_samples_came_and_how_long_none_did(make_session, make_model):
+    power, latency = checked(make_session(make_model(sensor_fault="gaps")), "net_power_w", "frame_p99_ms")
+    assert re.match(r"power: \d+ of \d+ samples came, the longest gap is \d\.\d\d s; ", power.sentence)
+    assert re.match(r"sensors: board told nothing for \d\.\d\d s while frames ran;", latency.sentence)
     assert power.value is None
 
 
@@ -73,10 +80,11 @@ def test_what_a_missing_sensor_cannot_say_about_the_conditions_makes_speed_inval
     make_session, make_model
 ):
     session = make_session(make_model(sensor_fault="missing"))
-    for verdict in checked(session, "net_power_w", "frame_p99_ms"):
-        assert verdict.outcome == "INVALID"
-        assert verdict.error_class == ""
-        assert verdict.sentence.startswith("power_mode before the frames: nobody told, the profile wants SIMULATED")
+    power, latency = checked(session, "net_power_w", "frame_p99_ms")
+    assert {power.outcome, latency.outcome} == {"INVALID"}
+    assert power.error_class == latency.error_class == ""
+    assert power.sentence == "power: the simulated sensor cannot be opened"
+    assert latency.sentence.startswith("power_mode before the frames: nobody told, the profile wants SIMULATED")
     assert session.measurement(FP32).discarded == ()
 
 
@@ -86,15 +94,37 @@ def test_what_a_missing_sensor_cannot_say_about_the_conditions_makes_speed_inval
         ({}, Conditions(power_mode="15W"), "power_mode before the frames: SIMULATED, the profile wants 15W"),
         ({}, Conditions(governor="performance"), "governor before the frames: simulated, the profile wants"),
         ({}, Conditions(online_cores=(0, 1)), "online_cores before the frames: [0], the profile wants [0, 1]"),
-        ({"temperature_c": 71.5}, Conditions(max_start_c=60), "temperature at the start: 71.5 C, at most 60 C"),
+        ({"temperature_c": 71.5}, Conditions(max_start_c=60),
+         "temperature at the start: 71.5 C, the profile allows 60 C"),
+        ({"warming_c_per_s": 2.0}, Conditions(max_start_c=60, max_c=70), "temperature: "),
+        ({"background_share": 0.04}, Conditions(max_background_percent=3),
+         "load of others: 4 %, the profile allows 3 %"),
     ],
-)
+)  # fmt: skip
 def test_a_device_that_is_not_as_its_profile_asks_is_not_judged(make_session, make_model, behaviour, wanted, sentence):
     session = make_session(make_model(**behaviour), conditions=wanted)
     for verdict in checked(session, "net_power_w", "frame_p99_ms"):
         assert (verdict.outcome, verdict.error_class) == ("INVALID", "")
         assert verdict.sentence.startswith(sentence)
     assert session.check(FP32, "peak_memory_mb")[0].outcome == "PASS"
+
+
+def test_net_power_beside_load_in_the_idle_times_is_not_judged(make_session, make_model):
+    session = make_session(make_model(background_share=0.06))
+    (power,) = checked(session, "net_power_w")
+    assert power.outcome == "INVALID"
+    assert power.sentence.startswith("other load took more than 5 % of the cores while power was measured")
+
+
+@pytest.mark.parametrize(("power", "idle_s"), [(RULE, 10), (None, None)])
+def test_the_load_of_others_is_told_of_both_idle_times_together(runner, make_job, quick, power, idle_s):
+    one, _ = runner(quick)
+    job = make_job({"background_share": 0.04}, telemetry=replace(SENSORS, power=power))
+    (run,) = one.session(job).runs
+    assert ("idle_background_ns" in run.marks) is ("idle_capacity_ns" in run.marks) is (power is not None)
+    if power:
+        assert run.marks["idle_capacity_ns"] == pytest.approx(1e9 * idle_s, rel=1e-3)
+        assert run.marks["idle_background_ns"] == pytest.approx(0.04 * run.marks["idle_capacity_ns"], rel=1e-3)
 
 
 def test_a_simulated_frame_takes_the_net_power_that_its_file_says(make_session, make_model):

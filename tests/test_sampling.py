@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
+import tempfile
 import time
 
 import numpy as np
@@ -52,6 +55,18 @@ def test_a_sensor_that_is_not_there_says_so_and_leaves_the_others_alone():
     assert len(board.time_ns) > 1
 
 
+def test_a_slow_sensor_is_read_before_what_is_measured_begins_and_after_it_ends():
+    sampling = Sampling(Telemetry(probes={"board": {"kind": "simulated", "rate_hz": 0.1}}))
+    sampling.start()
+    begun_ns = time.monotonic_ns()
+    time.sleep(0.3)
+    ended_ns = time.monotonic_ns()
+    (trace,) = sampling.stop()
+    first_ns, last_ns = trace.time_ns
+    assert first_ns <= begun_ns < ended_ns <= last_ns
+    assert trace.facts_after["readings"] == 2
+
+
 @pytest.mark.parametrize(
     ("probes", "said"),
     [
@@ -62,6 +77,15 @@ def test_a_sensor_that_is_not_there_says_so_and_leaves_the_others_alone():
 def test_a_wrong_probe_is_a_missing_one_with_its_sentence(probes, said):
     (trace,) = sampled(0.0, **probes)
     assert said in trace.missing
+    assert trace.ended == ""
+
+
+def test_a_sampler_that_was_never_there_has_ended_and_no_sensor_is_blamed_alone(monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/no/python")
+    for trace in sampled(0.0, one={"kind": "simulated"}, other={"kind": "simulated", "missing": True}):
+        assert trace.ended == trace.missing
+        assert trace.ended.startswith("the sampler cannot be started: ")
+        assert len(trace.time_ns) == 0
 
 
 def test_a_sampler_that_dies_leaves_what_it_told_and_says_that_it_died():
@@ -101,35 +125,82 @@ def test_a_sensor_slower_than_its_pace_is_not_asked_twice_for_what_it_missed():
 
 
 def test_no_process_and_no_file_stay_behind(processes, tmp_path, monkeypatch):
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    sampled(0.1, board={"kind": "simulated"})
-    assert not [pid for pid in processes(str(tmp_path)) if pid != os.getpid()]
-    assert not list(tmp_path.glob("dms-sampler-*"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    sampling = Sampling(Telemetry(probes={"board": {"kind": "simulated"}}))
+    sampling.start()
+    assert processes(str(tmp_path)) == [sampling._process.pid]
+    assert list(tmp_path.iterdir()) == []
+    sampling.stop()
+    assert processes(str(tmp_path)) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+WORKER = """
+import time
+from harness.sampling import Sampling
+from harness.telemetry import Telemetry
+
+Sampling(Telemetry(probes={"board": {"kind": "simulated"}})).start()
+print("sampling", flush=True)
+time.sleep(60)
+"""
+
+
+def test_nothing_stays_behind_a_worker_that_is_killed(processes, tmp_path, checkout):
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(checkout)}
+    with subprocess.Popen([sys.executable, "-c", WORKER], stdout=subprocess.PIPE, env=environment) as worker:
+        assert worker.stdout.readline() == b"sampling\n"
+        assert len(processes(str(tmp_path))) == 1
+        worker.kill()
+    until = time.monotonic() + 5
+    while processes(str(tmp_path)) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert processes(str(tmp_path)) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_sampler_keeps_off_the_measured_cores():
     allowed = os.sched_getaffinity(0) | os.sched_getaffinity(os.getppid())
     assert spare_core(tuple(allowed)) is None
+    assert spare_core(()) is None
     if len(allowed) > 1:
-        assert spare_core(()) == max(allowed)
+        assert spare_core((min(allowed),)) == max(allowed)
         assert spare_core((max(allowed),)) == max(allowed - {max(allowed)})
 
 
 HEAD = {
     "head": "board", "missing": "", "channels": [{"name": "power", "unit": "mW"}], "facts": {}, "period_ns": 50,
 }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [("the sampler was not ready in time", "the sampler was not ready in time"),
+     ("", "the sampler's journal is cut off")],
+)  # fmt: skip
+@pytest.mark.parametrize("content", [b"", b"\n", b"\xff\x00{", b'{"head": "bo', b'["head"]\n3\n'])
+def test_a_journal_in_which_nobody_tells_anything_is_a_sampler_that_was_not_there(content, fault, said):
+    for trace in read_journal(content, ["board", "meter"], fault):
+        assert (trace.missing, trace.ended, len(trace.time_ns)) == (said, said, 0)
+
+
+def test_what_one_sensor_told_stays_where_the_sampler_died_before_the_next():
+    journal = json.dumps(HEAD).encode() + b"\n"
+    board, meter = read_journal(journal, ["board", "meter"], "the sampler died at its start")
+    assert (board.missing, board.ended) == ("", "the sampler died at its start")
+    assert meter.missing == meter.ended == "the sampler died at its start"
+
+
 LINES = [HEAD, *({"probe": "board", "at": at, "values": [1.5]} for at in (10, 60, 110)),
          {"tail": "board", "facts": {}, "cpu_ns": 7}]  # fmt: skip
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.data())
-def test_a_journal_cut_or_changed_anywhere_invents_no_sample(tmp_path_factory, data):
+def test_a_journal_cut_anywhere_invents_no_sample(data):
     whole = "".join(json.dumps(one) + "\n" for one in LINES).encode()
     cut = data.draw(st.integers(0, len(whole)))
-    path = tmp_path_factory.mktemp("journal") / "journal"
-    path.write_bytes(whole[:cut])
-    (trace,) = read_journal(path, ["board"], "")
+    (trace,) = read_journal(whole[:cut], ["board"], "")
     assert set(trace.time_ns) <= {10, 60, 110}
     assert set(trace.values[:, 0]) <= {1.5} if len(trace.time_ns) else True
     if cut < len(whole) - 1:

@@ -93,6 +93,10 @@ LAST_QUARTER_S = END_S - FRAMES_S / 4
         (EVENTS, 7.0, 0),
         (EVENTS, lambda at_s: np.floor(np.clip(at_s - LAST_QUARTER_S, 0, None) / PERIOD_S + 0.5), 100 / 401),
         (EVENTS, lambda at_s: 5.0 * (at_s > BEGIN_S - 1), 0),
+        (STATE, lambda at_s: np.where(at_s < BEGIN_S + FRAMES_S / 2, np.nan, 1.0), 1),
+        (STATE, lambda at_s: np.where(np.isclose(at_s, 15), np.nan, at_s > LAST_QUARTER_S), 100 / 400),
+        (EVENTS, lambda at_s: np.where(np.isclose(at_s, 15), np.nan, at_s > 15), 1 / 400),
+        (EVENTS, lambda at_s: np.where(at_s < BEGIN_S, np.nan, 7.0), 0),
     ],
 )
 def test_the_throttled_share_is_that_of_the_samples_in_which_it_was_on_or_rose(channel, values, share):
@@ -103,7 +107,23 @@ def test_the_worst_of_all_throttles_is_the_share():
     assert throttled_share(run(trace({STATE: 0.0, EVENTS: 0.0}), trace({STATE: 1.0}, probe="nvml"))) == 1
 
 
-@pytest.mark.parametrize("told", [[], [trace({CPU: 50.0})], [trace({STATE: 0.0}, told_s=3)]])
+@pytest.mark.parametrize("name", ["oc3", "soctherm.oc3"])
+def test_events_of_which_only_the_rate_says_something_are_no_throttle(name):
+    rising = {Channel(name, "events"): lambda at_s: at_s}
+    assert throttled_share(run(trace(rising))) is None
+    assert throttled_share(run(trace({**rising, EVENTS: 0.0}))) == 0
+    assert throttled_share(run(trace({Channel("oc31", "events"): lambda at_s: at_s}))) == 1
+
+
+@pytest.mark.parametrize("told_c", [45.0, 45.1, 1 / 3])
+def test_a_temperature_that_stays_has_a_slope_of_nothing(told_c):
+    assert temperatures(run(trace({CPU: told_c}))).slope_c_per_min == 0
+
+
+@pytest.mark.parametrize(
+    "told",
+    [[], [trace({CPU: 50.0})], [trace({STATE: 0.0}, told_s=3)], [trace({STATE: np.nan})], [trace({EVENTS: np.nan})]],
+)
 def test_without_a_throttle_that_was_watched_there_is_no_share(told):
     assert throttled_share(run(*told)) is None
 

@@ -73,6 +73,12 @@ class Workspace:
         assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {path}"
         file.write_text(text.replace(old, new), encoding="utf-8")
 
+    def without_power(self) -> None:
+        """No sensor of power on the simulated device: its processes run the plan's frames and no more."""
+        profile = self.folder / "devices" / "simulated.toml"
+        head, _, rest = profile.read_text(encoding="utf-8").partition("[power]")
+        profile.write_text(head + rest[rest.index("[conditions]") :], encoding="utf-8")
+
     def add_suite(self, name: str, text: str) -> None:
         """A suite of the team's own."""
         (self.folder / "suites" / name).write_text(text, encoding="utf-8")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 from harness.budgets import budgets_for
+from harness.case import Case
 from harness.report.environment import read_environment
 from harness.report.files import write_atomically
 from harness.report.markdown import markdown
@@ -31,18 +33,21 @@ def write_all(session: Session, folder: Path, *, started: float, command: str) -
     ]
 
 
-def write_traces(session: Session, folder: Path) -> list[Path]:
-    """Write per measured case a trace for Perfetto or Chrome and a figure, into `folder`/traces, and give their paths.
+def write_traces(session: Session, folder: Path) -> Iterator[Path]:
+    """Write per measured case a trace for Perfetto or Chrome, then a figure, into `folder`/traces; gives each path.
 
     HarnessError where one cannot be written, or matplotlib is missing.
     """
-    written = []
-    for measured in measured_cases(session):
-        case = measured.case
-        stem = folder / "traces" / f"{case.model}.{case.variant}.{case.runtime}"
-        stem.parent.mkdir(parents=True, exist_ok=True)
-        written.append(write_trace(measured.runs, case.key, stem.with_name(f"{stem.name}.json")))
-        limit = budgets_for(session.budgets(case), "frame_p99_ms")
+    measured = measured_cases(session)
+    for one in measured:
+        yield write_trace(one.runs, one.case.key, _trace_path(folder, one.case, "json"))
+    for one in measured:
+        limit = budgets_for(session.budgets(one.case), "frame_p99_ms")
         limit_ms = limit[0].limit if limit else None
-        written.append(plot_run(measured.runs[0], case.key, stem.with_name(f"{stem.name}.svg"), limit_ms))
-    return written
+        yield plot_run(one.runs[0], one.case.key, _trace_path(folder, one.case, "svg"), limit_ms)
+
+
+def _trace_path(folder: Path, case: Case, suffix: str) -> Path:
+    path = folder / "traces" / f"{case.model}.{case.variant}.{case.runtime}.{suffix}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path

@@ -14,6 +14,7 @@ from harness.report.environment import Environment
 from harness.report.files import append
 from harness.report.findings import Finding, errors, harness_cost, open_verdicts
 from harness.report.layout import Row, Table
+from harness.report.sensor_tables import silent_sensors
 from harness.report.tables import all_tables
 from harness.report.values import plural, titled
 from harness.session import Session
@@ -109,8 +110,9 @@ def _conditions(session: Session, environment: Environment | None, cap: int) -> 
     yield f"- plan: {escape(plan.name)}, {plural(plan.runs, 'run')} of {plan.frames} frames"
     facts = asdict(environment) if environment else {}
     yield from (f"- {name}: {escape(str(value))}" for name, value in facts.items() if value is not None)
-    yield from (f"- note: {escape(note)}" for note in session.notes[:cap])
-    yield from _left_out(len(session.notes) - cap)
+    notes = [*silent_sensors(session), *session.notes]
+    yield from (f"- note: {escape(note)}" for note in notes[:cap])
+    yield from _left_out(len(notes) - cap)
     cost = harness_cost(session)
     if cost:
         yield f"- {escape(cost)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from statistics import mean
 
 from harness.energy import Energy
 from harness.measurement import CAMERA_FPS, Measurement
@@ -58,23 +59,24 @@ def silent_sensors(session: Session) -> list[str]:
 
 
 def _energy_row(measured: Measurement) -> Row:
+    """Means over the sessions, each with the largest uncertainty of any; nothing where one of them has no energy."""
     known = [one for one in measured.energies if isinstance(one, Energy)]
-    name = _name(measured)
-    if not known:
-        return (name, *[MISSING] * 7, measured.power_fault)
-    first = known[0]
+    if measured.power_fault or not known or measured.net_power_w is None:
+        return (_name(measured), *[MISSING] * 7, measured.power_fault)
+    worst = max(known, key=lambda one: one.net_u_mj)
 
-    def mean(of: Callable[[Energy], float]) -> float:
-        return sum(map(of, known)) / len(known)
+    def average(of: Callable[[Energy], float]) -> float:
+        return mean(map(of, known))
 
-    net_w = measured.net_power_w
     peaks = [one.peak_w for one in known if one.peak_w is not None]
+    resolved = all(one.resolved for one in known)
     return (
-        name, number(mean(lambda one: one.idle_w)), number(mean(lambda one: one.mean_w)),
-        number(max(peaks, default=None)), _pm(mean(lambda one: one.gross_mj), first.gross_u_mj),
-        _pm(mean(lambda one: one.net_mj), first.net_u_mj) if first.resolved else "below resolution",
-        _pm(*net_w) if net_w else MISSING, number(measured.value("fps_per_w")),
-        f"{first.received}/{first.expected}, {first.longest_gap_s:.2f} s",
+        _name(measured), number(average(lambda one: one.idle_w)), number(average(lambda one: one.mean_w)),
+        number(max(peaks, default=None)),
+        _pm(average(lambda one: one.gross_mj), max(one.gross_u_mj for one in known)),
+        _pm(average(lambda one: one.net_mj), worst.net_u_mj) if resolved else "below resolution",
+        _pm(*measured.net_power_w), number(measured.value("fps_per_w")),
+        f"{worst.received}/{worst.expected}, {worst.longest_gap_s:.2f} s",
     )  # fmt: skip
 
 

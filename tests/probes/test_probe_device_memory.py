@@ -71,7 +71,7 @@ def test_a_field_that_vanishes_is_a_reason_and_the_others_go_on(tmp_path):
         ("0 0 0 0 0 0 0", "has ended"),
         ("900", "not the size of a process"),
         ("900 many", "not the size of a process"),
-        (None, "gone"),
+        (None, "no such file"),
     ],
 )
 def test_the_resident_memory_of_a_process_is_a_channel(statm, expected, tmp_path):

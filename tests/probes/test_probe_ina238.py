@@ -83,7 +83,7 @@ def test_an_error_while_it_is_open_is_a_reason(tmp_path, monkeypatch, number, wo
     [
         ({}, "no INA238"),
         ({"name": "ina3221", "power1_input": 5}, "no INA238"),
-        ({"name": "ina238"}, "power1_input: the file has gone"),
+        ({"name": "ina238"}, "power1_input: there is no such file"),
         ({"name": "ina238", "power1_input": "4.2 W"}, "not a whole number"),
     ],
 )

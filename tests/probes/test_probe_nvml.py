@@ -41,6 +41,12 @@ from harness.probes.nvml import process_memory_bytes
 print(json.dumps([process_memory_bytes(*one) for one in json.loads(sys.argv[1])]))
 """
 
+OLD_BINDING = """
+import pynvml
+for name in [name for name in vars(pynvml) if "RunningProcesses_v3" in name or "ClocksEventReasons" in name]:
+    delattr(pynvml, name)
+"""
+
 
 def library(folder: Path, *options: str) -> Path:
     compiler = shutil.which("cc")
@@ -197,6 +203,18 @@ def test_the_memory_of_a_process_is_told_once_or_with_a_reason(checkout, driver)
 def test_the_memory_of_a_process_is_a_reason_where_nvml_has_none(checkout, driver):
     assert "Not Supported" in told(checkout, driver, WEIGH, [(11,)], query=NOT_SUPPORTED)[0]
     assert "Invalid Argument" in told(checkout, driver, WEIGH, [(11, 5)])[0]
+
+
+def test_a_binding_that_is_too_old_to_weigh_a_process_is_a_reason(checkout, driver):
+    said = told(checkout, driver, OLD_BINDING + WEIGH, [(11,)])[0]
+    assert "nvmlDeviceGetComputeRunningProcesses_v3" in said
+    assert "pip install -U nvidia-ml-py" in said
+
+
+def test_a_binding_that_knows_the_former_name_of_the_event_reasons_tells_them(checkout, old_driver):
+    found = told(checkout, old_driver, OLD_BINDING + OPEN, [{}, 1], events=0x8)
+    assert found["reads"][0]["gpu0.throttle"] == 8
+    assert found["facts"]["clocks_event_reasons"] == ["hardware slowdown"]
 
 
 @pytest.mark.parametrize(

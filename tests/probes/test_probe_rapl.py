@@ -169,7 +169,7 @@ def test_a_counter_of_unknown_range_is_refused(tmp_path, largest):
 def test_a_zone_without_its_counter_is_refused_by_name(tmp_path):
     plant(tmp_path, zone(0, 1))
     (tmp_path / POWERCAP / "intel-rapl:0/energy_uj").unlink()
-    with pytest.raises(ProbeError, match=r"intel-rapl:0/energy_uj: the file has gone"), opened(tmp_path):
+    with pytest.raises(ProbeError, match=r"intel-rapl:0/energy_uj: there is no such file"), opened(tmp_path):
         pass
 
 

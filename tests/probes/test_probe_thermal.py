@@ -70,12 +70,36 @@ def test_a_rare_but_possible_temperature_is_told(tmp_path, value, degrees):
 
 def test_a_zone_without_a_file_gives_a_reason_beside_the_others(tmp_path):
     plant(tmp_path, {**zone(0, "tj-thermal", 40000), f"{ZONE}1/type": "cv0-thermal"})
-    assert "has gone" in read(tmp_path)["cv0-thermal"]
+    assert "no such file" in read(tmp_path)["cv0-thermal"]
 
 
 def test_the_profile_picks_zones(tmp_path):
     plant(tmp_path, {**zone(0, "cpu-thermal", 40000), **zone(1, "tj-thermal", 42000)})
     assert read(tmp_path, zones=("tj-thermal",)) == {"tj-thermal": 42.0}
+
+
+def test_a_pmic_that_tells_a_constant_is_left_out_and_named(tmp_path):
+    kinds = ["PMIC-Die", "CPU-therm", "pmic_die", "PMIC-Die", "pm-PMIC"]
+    for number, kind in enumerate(kinds):
+        plant(tmp_path, zone(number, kind, 100000))
+    with open_probe("thermal", {"root": str(tmp_path)}) as probe:
+        assert [one.name for one in probe.channels] == ["CPU-therm", "pm-PMIC"]
+        left_out = probe.facts()["left_out"]
+    assert list(left_out) == ["PMIC-Die", "pmic_die", "PMIC-Die@zone3"]
+    assert all("zones" in why for why in left_out.values())
+
+
+def test_a_pmic_is_read_where_the_profile_names_it(tmp_path):
+    plant(tmp_path, {**zone(0, "PMIC-Die", 120000), **zone(1, "CPU-therm", 41000)})
+    assert read(tmp_path, zones=("PMIC-Die",)) == {"PMIC-Die": 120.0}
+    with open_probe("thermal", {"root": str(tmp_path), "zones": ("PMIC-Die",)}) as probe:
+        assert probe.facts()["left_out"] == {}
+
+
+def test_a_board_with_no_other_zone_than_a_pmic_tells_no_temperature(tmp_path):
+    plant(tmp_path, zone(0, "PMIC-Die", 100000))
+    with pytest.raises(ProbeError, match="no temperature"):
+        read(tmp_path)
 
 
 def test_a_zone_that_is_not_there_is_refused_with_the_known_ones(tmp_path):
@@ -133,7 +157,7 @@ def test_the_trip_points_are_facts(tmp_path):
         **zone(1, "cpu-thermal", 41000),
     })  # fmt: skip
     with open_probe("thermal", {"root": str(tmp_path)}) as probe:
-        assert probe.facts() == {"trip_points_c": {"tj-thermal": {"passive": 95.0, "critical": 104.5}}}
+        assert probe.facts()["trip_points_c"] == {"tj-thermal": {"passive": 95.0, "critical": 104.5}}
 
 
 def test_after_leaving_a_reading_is_a_reason(tmp_path):
@@ -160,4 +184,4 @@ def test_the_captured_zones_of_an_orin_nano_are_told(captures, tmp_path):
     plant(tmp_path, dict(line.split("\t") for line in lines))
     found = read(tmp_path)
     assert {name for name, value in found.items() if isinstance(value, float)} == {"cpu-thermal", "tj-thermal"}
-    assert "has gone" in found["cv0-thermal"]
+    assert "no such file" in found["cv0-thermal"]

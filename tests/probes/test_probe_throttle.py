@@ -100,7 +100,7 @@ def test_a_sum_of_which_one_part_is_missing_is_a_reason(tmp_path):
         ({}, "does not count"),
         ({"sys/class/hwmon/hwmon0/name": "coretemp"}, "does not count"),
         ({f"{COOLING}0/type": "Processor", f"{COOLING}0/cur_state": 0}, "does not count"),
-        ({f"{COOLING}0/type": "cpu-throttle-alert"}, "has gone"),
+        ({f"{COOLING}0/type": "cpu-throttle-alert"}, "no such file"),
         ({f"{HWMON}/name": "soctherm_oc", f"{HWMON}/oc1_event_cnt": "?"}, "not a whole number"),
     ],
 )

@@ -71,7 +71,7 @@ def test_a_core_that_goes_offline_and_comes_back(tmp_path):
 def test_a_file_that_is_lost_is_a_reason_and_the_next_reading_spans_the_gap(tmp_path):
     with probe(plant(tmp_path, {"proc/stat": BEFORE})) as opened:
         (tmp_path / "proc/stat").unlink()
-        assert set(read(opened).values()) == {f"{tmp_path}/proc/stat: the file has gone"}
+        assert set(read(opened).values()) == {f"{tmp_path}/proc/stat: there is no such file"}
         plant(tmp_path, {"proc/stat": AFTER})
         assert read(opened)["cpu0"] == 100.0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,12 +12,16 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from harness.errors import EngineError
+from harness.history.traces import traces_of
 from harness.metrics import METRICS
+from harness.profile import Conditions, Power
 from harness.report.environment import Environment, read_environment
 from harness.report.nanoseconds import decode_ns, encode_ns
 from harness.report.plain import plain
 from harness.report.results import SCHEMA_VERSION, results
+from harness.telemetry import Channel, empty_trace
 from tests.report.builders import MARKS, card, case, measurement, run, score, session, verdict
+from tests.traces import RULE, milliwatt, run_of, trace, working
 
 HERE = Environment(
     started="2025-01-02T03:04:05Z", command="pytest suites", host="pc", system="Linux 6", machine="x86_64",
@@ -73,8 +78,10 @@ def test_the_whole_session_is_there_and_is_strict_json():
     assert int8["derived"]["accuracy_loss_points"]["value"] == pytest.approx(1.5)
     assert int8["verdicts"] == [
         {"metric": "frame_p99_ms", "value": 60.0, "unit": "ms", "limit": 50.0, "gate": True, "outcome": "FAIL",
-         "sentence": "so it is", "margin_percent": -20.0, "rule": "given/1", "inputs": {}}
+         "sentence": "so it is", "margin_percent": -20.0, "rule": "given/1", "inputs": {}, "error_class": ""}
     ]  # fmt: skip
+    assert (int8["energy"], int8["condition_faults"], int8["discarded_runs"]) == ([], [], 0)
+    assert (int8["runs"][0]["traces"], int8["runs"][0]["trace_columns"]) == ([], {})
 
 
 def test_the_raw_nanoseconds_of_each_stage_are_those_that_were_measured():
@@ -95,6 +102,71 @@ def test_the_raw_nanoseconds_of_each_stage_are_those_that_were_measured():
     }  # fmt: skip
     assert np.array_equal(decode_ns(stored["cpu_nanoseconds"]["data"]), measured.cpu_ns)
     assert stored["marks"] == MARKS
+
+
+def test_the_samples_of_every_sensor_come_back_from_the_file():
+    told = trace(
+        {milliwatt(resolution=40.0): working(3000, 8000), Channel("temp", "C"): lambda at_s: 40.125 + at_s / 8},
+        facts={"power_mode": "15W"}, facts_after={"power_mode": "MAXN"}, reasons={"EAGAIN": 3},
+    )  # fmt: skip
+    silent = trace(
+        {Channel("oc1", "events"): lambda at_s: np.where(at_s < 9, np.nan, 2)}, probe="throttle", ended="died"
+    )
+    wanted = (told, silent, empty_trace("jtop", "no such service"))
+    stored = strict(results(session(measurement(case(), run_of(*wanted))), HERE))["cases"][0]["runs"][0]
+    columns = {name: decode_ns(text) for name, text in stored["trace_columns"].items()}
+    found = traces_of(stored["traces"], columns)
+    assert [one.to_wire() for one in found] == [one.to_wire() for one in wanted]
+    for one, other in zip(found, wanted, strict=True):
+        assert np.array_equal(one.time_ns, other.time_ns)
+        np.testing.assert_allclose(one.values, other.values, atol=0.0005)
+
+
+def test_energy_is_told_per_process_with_its_rule_its_uncertainty_and_its_samples():
+    told = run_of(trace({milliwatt(resolution=40.0): working(3000, 8000)}))
+    missing = run_of(empty_trace("board", "permission denied"))
+    found = strict(results(session(measurement(case(), told, missing, run_of(rule=None))), HERE))["cases"][0]
+    energy, reason = found["energy"]
+    assert reason == {"reason": "power: permission denied"}
+    assert (energy["idle_w"], energy["mean_w"], energy["peak_w"]) == pytest.approx((3, 8, 8))
+    assert (energy["gross_mj"], energy["net_mj"]) == pytest.approx((160, 100))
+    assert energy["resolved"] is True
+    assert 0 < energy["net_u_mj"] < 1
+    assert energy["rule"] == {
+        "name": "one rail", "probe": "board", "rails": ["VDD_IN"], "scope": "module", "gain_percent": 0.0, "beside": [],
+    }  # fmt: skip
+    assert energy["received"] >= energy["expected"] > 390
+    assert energy["longest_gap_s"] == pytest.approx(0.05)
+    assert energy["terms_w"]["quantisation"] == pytest.approx(0.04 / 12**0.5 * 2**0.5)
+    assert energy["rail_w"] == pytest.approx({"VDD_IN": 8})
+
+
+def test_a_peak_that_no_counter_tells_is_absent():
+    counter = trace({Channel("package-0", "mJ", 1.0): lambda at_s: 8000 * at_s})
+    told = run_of(counter, rule=replace(RULE, rails=("package-0",)))
+    (energy,) = strict(results(session(measurement(case(), told)), HERE))["cases"][0]["energy"]
+    assert "peak_w" not in energy
+    assert energy["mean_w"] == pytest.approx(8)
+
+
+def test_what_the_profile_asked_and_what_was_not_so_stand_beside_the_numbers():
+    hot = run_of(trace({Channel("tj", "C"): 71.0, Channel("oc1", "events"): lambda at_s: at_s > 15}), rule=None)
+    wanted = Conditions(power_mode="15W", max_start_c=50)
+    known = session(
+        measurement(case(), hot, wanted=wanted, discarded=(hot, hot, hot)), conditions=wanted,
+        probes={"board": {"kind": "ina3221"}},
+        power=Power(rule="one rail", probe="board", rails=("VDD_IN",), scope="module"),
+    )  # fmt: skip
+    found = strict(results(known, HERE))
+    assert found["device"]["conditions"] == {"power_mode": "15W", "max_start_c": 50}
+    assert found["device"]["probes"] == {"board": {"kind": "ina3221"}}
+    assert found["device"]["power"] == {
+        "rule": "one rail", "probe": "board", "rails": ["VDD_IN"], "scope": "module", "gain_percent": 0.0, "beside": [],
+        "window_s": 10.0, "idle_s": 5.0,
+    }  # fmt: skip
+    faults = found["cases"][0]["condition_faults"]
+    assert [one.split()[0] for one in faults] == ["power_mode", "power_mode", "temperature", "throttled:"]
+    assert found["cases"][0]["discarded_runs"] == 3
 
 
 def test_every_metric_has_its_unit_and_a_value_or_the_reason_why_not():

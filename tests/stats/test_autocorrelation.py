@@ -38,6 +38,29 @@ def test_constant_and_very_short_series_count_one_by_one(values):
     assert independent_samples(np.array(values)) == len(values)
 
 
+@pytest.mark.parametrize("theta", [0.5, 0.9])
+def test_a_moving_average_is_worth_its_known_share(theta):
+    whites = (np.random.default_rng(seed).standard_normal(20_001) for seed in range(8))
+    shares = [independent_samples(white[1:] + theta * white[:-1]) / 20_000 for white in whites]
+    assert np.mean(shares) == pytest.approx((1 + theta**2) / (1 + theta) ** 2, rel=0.1)
+
+
+@pytest.mark.parametrize(("near", "far"), [(1.2, -0.5), (1.0, -0.5), (1.5, -0.8), (0.5, -0.8)])
+def test_a_series_that_swings_back_is_not_worth_more_than_its_known_share(near, far):
+    white = (np.random.default_rng(seed).standard_normal(6000) for seed in range(8))
+    series = [lfilter([1], [1, -near, -far], one)[1000:] for one in white]
+    variance = (1 - far) / ((1 + far) * ((1 - far) ** 2 - near**2))
+    known = min(variance * (1 - near - far) ** 2, 1)
+    assert np.mean([independent_samples(one) / 5000 for one in series]) <= 1.05 * known
+
+
+@pytest.mark.parametrize(
+    ("values", "worth"), [([0, 0, 1, 1], 8 / 3), ([0, 1, 1, 0], 4), ([0, 0, 0, 1, 1, 1], 3), ([0, 1, 0, 1], 4)]
+)
+def test_the_first_neighbour_counts_although_the_second_says_the_opposite(values, worth):
+    assert independent_samples(np.array(values, float)) == pytest.approx(worth)
+
+
 def test_a_drift_is_worth_little():
     assert independent_samples(np.linspace(0, 1, 400)) < 10
 

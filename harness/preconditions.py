@@ -46,7 +46,7 @@ def passing_faults(run: Watched, wanted: Conditions) -> list[str]:
     ended = dict.fromkeys(f"sensors: {trace.ended}" for trace in run.traces if trace.ended)
     watched = [one for trace in run.traces for one in _watched(trace, run)]
     silent = dict.fromkeys(fault for one in watched if (fault := one.silence))
-    return [*ended, *silent, *_throttles(watched, run, wanted), *_moved_clocks(watched)]
+    return [*ended, *silent, *_throttles(watched, run, wanted), *_moved_clocks(watched), *_too_hot(run, wanted)]
 
 
 def _states(run: Run, wanted: Conditions) -> Iterator[str]:
@@ -82,11 +82,8 @@ def _pins(pinned: dict[str, bool | None]) -> str | None:
 def _amounts(run: Run, wanted: Conditions) -> Iterator[str]:
     """What may be so much and no more, or must be so much at least: told, allowed, and what to do."""
     background, capacity = run.marks.get("background_ns"), run.marks.get("capacity_ns")
-    hottest = max((float(known.max()) for _, column in columns(run, CELSIUS)
-                   if len(known := column[np.isfinite(column)])), default=None)  # fmt: skip
     asked = (
         ("temperature at the start", start_c(run), wanted.max_start_c, 1.0, "C", "let it cool"),
-        ("temperature", hottest, wanted.max_c, 1.0, "C", "look for its fan, or take a lower power mode"),
         ("swap in use", run.marks.get("swap_used_bytes"), wanted.max_swap_mib, MIB, "MiB", "sudo swapoff -a"),
         ("load of others", 100 * background / capacity if background is not None and capacity else None,
          wanted.max_background_percent, 1.0, "%", "stop it"),
@@ -96,9 +93,22 @@ def _amounts(run: Run, wanted: Conditions) -> Iterator[str]:
             yield f"{name}: nobody told, the profile allows {most:g} {label} (harness doctor says why)"
         elif most is not None and told is not None and told / unit > most:
             yield f"{name}: {told / unit:.4g} {label}, the profile allows {most:g} {label}: {remedy}"
+    if wanted.max_c is not None and _hottest_c(run) is None:
+        yield f"temperature: nobody told, the profile allows {wanted.max_c:g} C ({DOCTOR})"
     free = run.marks.get("free_disk_bytes")
     if free is not None and free < wanted.min_free_disk_mib * MIB:
         yield f"free disk: {free / MIB:.0f} MiB, the profile wants {wanted.min_free_disk_mib:g} MiB: free some space"
+
+
+def _too_hot(run: Watched, wanted: Conditions) -> Iterator[str]:
+    hottest = _hottest_c(run)
+    if wanted.max_c is not None and hottest is not None and hottest > wanted.max_c:
+        yield f"temperature: {hottest:.1f} C, the profile allows {wanted.max_c:g} C: look for its fan"
+
+
+def _hottest_c(run: Watched) -> float | None:
+    known = [column[np.isfinite(column)] for _, column in columns(run.traces, CELSIUS)]
+    return max((float(one.max()) for one in known if len(one)), default=None)
 
 
 @dataclass(frozen=True, kw_only=True)

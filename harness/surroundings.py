@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,7 +33,7 @@ class Temperatures:
 
 def temperatures(run: Run) -> Temperatures | None:
     """None where no sensor told a temperature."""
-    known = [(minutes, celsius) for trace, column in columns(run, CELSIUS)
+    known = [(minutes, celsius) for trace, column in columns(run.traces, CELSIUS)
              for minutes, celsius in [_finite(trace, column, during(trace, run))] if len(celsius)]  # fmt: skip
     if not known:
         return None
@@ -44,7 +44,9 @@ def temperatures(run: Run) -> Temperatures | None:
 
 def start_c(run: Run) -> float | None:
     """The hottest of the first readings, before anything ran; None where nobody told one."""
-    firsts = [float(known[0]) for _, column in columns(run, CELSIUS) if len(known := column[np.isfinite(column)])]
+    firsts = [
+        float(known[0]) for _, column in columns(run.traces, CELSIUS) if len(known := column[np.isfinite(column)])
+    ]
     return max(firsts, default=None)
 
 
@@ -70,9 +72,9 @@ def throttled_share(run: Run) -> float | None:
     return max(shares, default=None)
 
 
-def columns(run: Run, unit: str) -> Iterator[tuple[Trace, Array]]:
+def columns(traces: Iterable[Trace], unit: str) -> Iterator[tuple[Trace, Array]]:
     """Every channel of a unit: its trace and its values."""
-    for trace in run.traces:
+    for trace in traces:
         for index, channel in enumerate(trace.channels):
             if channel.unit == unit:
                 yield trace, trace.values[:, index]

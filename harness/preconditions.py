@@ -103,7 +103,8 @@ def _amounts(run: Run, wanted: Conditions) -> Iterator[str]:
 def _too_hot(run: Watched, wanted: Conditions) -> Iterator[str]:
     hottest = _hottest_c(run)
     if wanted.max_c is not None and hottest is not None and hottest > wanted.max_c:
-        yield f"temperature: {hottest:.1f} C, the profile allows {wanted.max_c:g} C: look for its fan"
+        remedy = "look for its fan, or take a lower power mode"
+        yield f"temperature: {hottest:.4g} C, the profile allows {wanted.max_c:g} C: {remedy}"
 
 
 def _hottest_c(run: Watched) -> float | None:

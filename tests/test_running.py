@@ -96,7 +96,6 @@ def test_what_a_missing_sensor_cannot_say_about_the_conditions_makes_speed_inval
         ({}, Conditions(online_cores=(0, 1)), "online_cores before the frames: [0], the profile wants [0, 1]"),
         ({"temperature_c": 71.5}, Conditions(max_start_c=60),
          "temperature at the start: 71.5 C, the profile allows 60 C"),
-        ({"warming_c_per_s": 2.0}, Conditions(max_start_c=60, max_c=70), "temperature: "),
         ({"background_share": 0.04}, Conditions(max_background_percent=3),
          "load of others: 4 %, the profile allows 3 %"),
     ],
@@ -107,6 +106,13 @@ def test_a_device_that_is_not_as_its_profile_asks_is_not_judged(make_session, ma
         assert (verdict.outcome, verdict.error_class) == ("INVALID", "")
         assert verdict.sentence.startswith(sentence)
     assert session.check(FP32, "peak_memory_mb")[0].outcome == "PASS"
+
+
+def test_a_device_that_became_too_hot_twice_is_no_fault_of_the_model(make_session, make_model):
+    session = make_session(make_model(warming_c_per_s=2.0), conditions=Conditions(max_c=70))
+    for verdict in checked(session, "net_power_w", "frame_p99_ms"):
+        assert (verdict.outcome, verdict.error_class) == ("INVALID", "INFRA")
+        assert verdict.sentence.startswith("temperature: ")
 
 
 def test_net_power_beside_load_in_the_idle_times_is_not_judged(make_session, make_model):

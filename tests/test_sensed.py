@@ -130,6 +130,6 @@ def test_without_a_throttle_that_was_watched_there_is_no_share(told):
 
 def test_every_channel_of_a_unit_is_found_over_all_sensors():
     two = run(trace({CPU: 1.0, STATE: 0.0, GPU: 2.0}), trace({CPU: 3.0}, probe="thermal"))
-    assert [(told.probe, values[0]) for told, values in columns(two, "C")] == [
+    assert [(told.probe, values[0]) for told, values in columns(two.traces, "C")] == [
         ("board", 1), ("board", 2), ("thermal", 3),
     ]  # fmt: skip

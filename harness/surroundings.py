@@ -38,7 +38,7 @@ def temperatures(run: Run) -> Temperatures | None:
     if not known:
         return None
     minutes, celsius = max(known, key=lambda one: float(one[1].max()))
-    slope = round(float(np.polyfit(minutes - minutes[0], celsius, 1)[0]), 6) if len(celsius) > 2 else 0.0
+    slope = round(float(np.polyfit(minutes - minutes[0], celsius, 1)[0]), 6) + 0.0 if len(celsius) > 2 else 0.0
     return Temperatures(start_c=float(celsius[0]), end_c=float(celsius[-1]), slope_c_per_min=slope)
 
 

@@ -46,8 +46,10 @@ def counted(verdicts: list[Verdict]) -> str:
 
 
 def simulated(measured: Measurement) -> bool:
-    """True where no real engine ran."""
-    return measured.simulated or any(bool(run.facts.get("simulated")) for run in measured.runs)
+    """True where no real engine ran, or a sensor was none."""
+    sensors = (trace for run in measured.runs for trace in run.traces)
+    pretended = (*measured.runs, *sensors)
+    return measured.simulated or any(bool(one.facts.get("simulated")) for one in pretended)
 
 
 def simulated_note(session: Session) -> str:

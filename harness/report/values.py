@@ -47,9 +47,9 @@ def counted(verdicts: list[Verdict]) -> str:
 
 def simulated(measured: Measurement) -> bool:
     """True where no real engine ran, or a sensor was none."""
-    sensors = (trace for run in measured.runs for trace in run.traces)
-    pretended = (*measured.runs, *sensors)
-    return measured.simulated or any(bool(one.facts.get("simulated")) for one in pretended)
+    engines = any(run.facts.get("simulated") for run in measured.runs)
+    sensors = any(trace.facts.get("simulated") for run in measured.runs for trace in run.traces)
+    return measured.simulated or engines or sensors
 
 
 def simulated_note(session: Session) -> str:

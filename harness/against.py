@@ -163,10 +163,23 @@ def check_out(revision: str, models: Path, target: Path) -> Path:
         raise ConfigError(f"{models} is not part of {revision!r}", where="--against")
     try:
         with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-            tar.extractall(target, filter="data")
+            _extract(tar, target)
     except (OSError, tarfile.TarError) as error:
         raise HarnessError(f"the reference cannot be laid out: {error}", where=str(target)) from error
     return target
+
+
+def _extract(tar: tarfile.TarFile, target: Path) -> None:
+    """Nothing outside `target`. Python before 3.11.4 (Debian 12 has 3.11.2) knows no filter: files and folders only."""
+    if hasattr(tarfile, "data_filter"):
+        tar.extractall(target, filter="data")
+        return
+    inside = [one for one in tar if (one.isfile() or one.isdir()) and _below(target / one.name, target)]
+    tar.extractall(target, inside)
+
+
+def _below(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder.resolve())
 
 
 def _commit(revision: str, models: Path) -> str:

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
-from typing import IO, Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -23,17 +23,17 @@ START_S, END_S = 15.0, 5.0
 
 
 class Sampling:
-    """A sampler in a process of its own, on a core that is not measured where there is one.
+    """A sampler in a process of its own.
 
-    Nothing here raises: a sampler that cannot be started, or that dies, leaves traces that say so. core: where it
-    runs, None where every core is measured.
+    Nothing here raises: a sampler that cannot be started, or that dies, leaves traces that say so. core: the one to
+    which it is pinned, None where the kernel chooses (see `spare_core`).
     """
 
     def __init__(self, telemetry: Telemetry, measured_cores: Sequence[int] = ()) -> None:
         self._telemetry = telemetry
         self.core = spare_core(measured_cores)
         self._process: Optional[subprocess.Popen[bytes]] = None
-        self._journal: Optional[IO[bytes]] = None
+        self._journal: Optional[int] = None
         self._fault = ""
 
     def start(self) -> None:
@@ -51,7 +51,7 @@ class Sampling:
         probes = {name: dict(options) for name, options in self._telemetry.probes.items()}
         config.write_text(json.dumps({"probes": probes, "core": self.core}), encoding="utf-8")
         journal.touch()
-        self._journal = open(journal, "rb")  # noqa: SIM115 - read and closed by `stop`
+        self._journal = os.open(str(journal), os.O_RDONLY | os.O_CLOEXEC)
         # A group of its own, so that programs that it started rest and end with it.
         self._process = subprocess.Popen(
             [sys.executable, "-m", "harness.sampler", str(config), str(journal)],
@@ -78,8 +78,9 @@ class Sampling:
             self._fault = f"the sampler died ({_death(status)})"
         content = b""
         if self._journal is not None:
-            with self._journal as journal:
+            with open(self._journal, "rb") as journal:
                 content = journal.read()
+            self._journal = None
         return read_journal(content, tuple(self._telemetry.probes), self._fault)
 
     def _signal(self, number: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator, Optional
+from typing import Any, Callable, Dict, Iterator, Optional, Sequence
 
 from harness.probes import load as core_load
 from harness.probes import memory as process_memory
@@ -16,14 +16,17 @@ from harness.probes.state import free_disk_bytes, state, swap_used_bytes
 class Footprint:
     """Collects marks and facts by name. A runtime with an own `memory` or `load` sensor is asked for these.
 
+    What the processes of its `process_ids` take is the engine's too.
+
     gpu: number of the NVIDIA GPU whose memory is told apart; None for none.
     """
 
     def __init__(self, runtime: Any, gpu: Optional[int] = None) -> None:
         self._gpu = gpu
-        self._memory: Any = getattr(runtime, "memory", process_memory)
-        self._load: Any = getattr(runtime, "load", core_load)
-        self._real = self._memory is process_memory
+        self._others: Callable[[], Sequence[int]] = lambda: getattr(runtime, "process_ids", ())
+        self._real = not hasattr(runtime, "memory")
+        self._memory: Any = process_memory.Together(self._others) if self._real else runtime.memory
+        self._load: Any = getattr(runtime, "load", core_load.Together(self._others))
         self.marks: Dict[str, float] = {}
         self.facts: Dict[str, Any] = {}
         self._nvmap_before = process_memory.nvmap_device_bytes() if self._real else None
@@ -70,12 +73,13 @@ class Footprint:
 
     def _whole(self, system: Dict[str, Any]) -> None:
         """What is too slow to be read while frames are timed."""
-        self._set("pss_bytes", process_memory.pss_bytes())
+        self._set("pss_bytes", self._memory.pss_bytes())
         self._set("cgroup_peak_bytes", process_memory.cgroup_peak_bytes())
         self._set("nvmap_bytes", self._nvmap())
         if self._gpu is not None:
-            on_gpu = process_memory_bytes(os.getpid(), self._gpu)
-            self._set("gpu_bytes", None if isinstance(on_gpu, str) else on_gpu)
+            told = [process_memory_bytes(pid, self._gpu) for pid in (os.getpid(), *self._others())]
+            on_gpu = [one for one in told if one is not None and not isinstance(one, str)]
+            self._set("gpu_bytes", sum(on_gpu) if on_gpu else None)
         swap = [one for one in (system.pop("swap_used_bytes", None), swap_used_bytes()) if one is not None]
         self._set("swap_used_bytes", max(swap, default=None))
         free = [
@@ -88,9 +92,10 @@ class Footprint:
 
     def _nvmap(self) -> Optional[int]:
         """Of this process where root may see it, otherwise what all of them took more since the start."""
-        own = process_memory.nvmap_process_bytes(os.getpid())
-        if own is not None or self._nvmap_before is None:
-            return own
+        told = [process_memory.nvmap_process_bytes(pid) for pid in (os.getpid(), *self._others())]
+        own = [one for one in told if one is not None]
+        if own or self._nvmap_before is None:
+            return sum(own) if own else None
         now = process_memory.nvmap_device_bytes()
         if now is None:
             return None

@@ -10,11 +10,13 @@ import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, Callable, Dict, Iterator, List, Sequence, Tuple
 
 import numpy as np
 
+from harness.caching import look_for_cache
 from harness.case import STAGES, Array, Job, Run
 from harness.footprint import Footprint
 from harness.frames import Frame, read_pack
@@ -36,6 +38,7 @@ from harness.tasks import open_task
 from harness.tasks.preprocess import RESIZER
 from harness.telemetry import Trace
 from harness.warmup import CHUNK_NS, Say, chunk_frames, warm_up
+from harness.windows import COMPOSED, Windows, children_cpu_ns, engine_marks, is_windowed, predict, while_saying
 
 
 def measure(job: Job, say: Say, keep: Callable[[Run], None]) -> Tuple[Array, ...]:
@@ -49,7 +52,7 @@ def measure(job: Job, say: Say, keep: Callable[[Run], None]) -> Tuple[Array, ...
     """
     frames = read_pack(Path(job.frames_path))
     runtime = open_runtime(job.engine, job.model_path, job.options)
-    getattr(runtime, "begin_run", _nothing)(job.number)
+    begin_run(runtime, job.number, say)
     recording = _Recording(job, runtime, frames, say)
     with recording.loaded() as pipeline:
         if job.timed:
@@ -61,6 +64,18 @@ def measure(job: Job, say: Say, keep: Callable[[Run], None]) -> Tuple[Array, ...
         return predictions
 
 
+def begin_run(runtime: Runtime, number: int, say: Say) -> None:
+    """What comes before any clock runs: an engine that is compiled for the device, which may take minutes."""
+    begin = getattr(runtime, "begin_run", None)
+
+    def word(waited_s: int) -> None:
+        if waited_s:
+            say("building", waited_s, waited_s + 1)
+
+    if begin is not None:
+        while_saying(lambda: begin(number), word)
+
+
 class _Recording:
     """The marks and facts that one run collects on its way."""
 
@@ -68,6 +83,7 @@ class _Recording:
         self._job, self._runtime, self._frames, self._say = job, runtime, frames, say
         self._clock: Clock = getattr(runtime, "clock", time.perf_counter_ns)
         own_cpu_clock: Clock = getattr(runtime, "clock", time.thread_time_ns)
+        self._windowed = is_windowed(runtime)
         self._cpu_clock: Clock = own_cpu_clock if runtime.in_calling_thread else _no_clock
         self._footprint = Footprint(runtime, job.telemetry.gpu)
         self._marks, self._facts = self._footprint.marks, self._footprint.facts
@@ -87,11 +103,24 @@ class _Recording:
         self._footprint.weigh("rss_after_import_bytes")
         self._footprint.new_peak()
         start = self._clock()
-        with self._runtime as runtime:
+        with self._entered() as runtime:
             self._marks["load_ns"] = self._clock() - start
             self._footprint.weigh("rss_after_load_bytes")
             self._footprint.mark_peak("peak_load_bytes")
             yield Pipeline(self._job, runtime, open_task(self._job.task, self._job.input))
+
+    @contextmanager
+    def _entered(self) -> Iterator[Runtime]:
+        """The runtime, loaded; a command-line tool may build an engine meanwhile."""
+        if not self._windowed:
+            with self._runtime as runtime:
+                yield runtime
+            return
+        runtime = while_saying(self._runtime.__enter__, lambda waited_s: self._say("loading", waited_s, waited_s + 1))
+        try:
+            yield runtime
+        finally:
+            runtime.__exit__(None, None, None)
 
     def timed(self, pipeline: Pipeline) -> Run:
         """First inference, warm-up, timed frames, liveness; in this order. Idle time before the warm-up and after the
@@ -99,6 +128,8 @@ class _Recording:
         """
         self._marks.update(own_cost(self._frames[0], self._clock, self._cpu_clock))
         self._marks["known_work_before_ns"] = known_work_ns(self._clock)
+        if self._windowed:
+            return self._timed_windows(pipeline)
         self._first_inference(pipeline)
         with self._sensors():
             self._idle("idle_before")
@@ -107,6 +138,39 @@ class _Recording:
             self._idle("idle_after")
         self._marks["known_work_after_ns"] = known_work_ns(self._clock)
         self._facts.update(look_alive(self._answer(pipeline), self._frames, self._job.stateful))
+        self._look_for_cache(pipeline)
+        return self._run(columns, warmup_ns)
+
+    def _look_for_cache(self, pipeline: Pipeline) -> None:
+        """One process of a session is enough: all run the same build."""
+        if self._job.number == 0:
+            say = partial(self._say, "repeats")
+            self._facts.update(look_for_cache(pipeline, self._frames, self._clock, say))
+
+    def _timed_windows(self, pipeline: Pipeline) -> Run:
+        """Outputs of the camera frames, then one window of the tool with warm-up and timed frames, then liveness.
+
+        No idle time is kept before and after: the window holds the tool's start, so no energy is told of it.
+        """
+        windows = Windows(self._runtime, pipeline, self._frames, self._say)
+        plan, used_before = self._job.plan, children_cpu_ns()
+        with self._sensors():
+            with self._footprint.timed_frames(), self._phase("frames"):
+                times = windows.time(plan, plan.minimum_s)
+            tool_cpu_ns = children_cpu_ns() - used_before
+        if "background_ns" in self._marks:
+            # The tool's own work is not that of others.
+            self._marks["background_ns"] = max(self._marks["background_ns"] - tool_cpu_ns, 0)
+        start_ns = int(self._facts["phases"]["frames"][0])
+        with garbage_collector_off():
+            columns, warmup_ns, steady = windows.columns(times, plan, start_ns, self._clock)
+        self._marks["known_work_after_ns"] = known_work_ns(self._clock)
+        self._facts.update(look_alive(windows.answer, self._frames, self._job.stateful))
+        self._facts.update({**times.facts, "composed": COMPOSED})
+        self._marks.update(times.marks)
+        if len(times.infer_ns):
+            self._marks["first_inference_ns"] = int(times.infer_ns[0])
+            self._facts["steady"] = steady
         return self._run(columns, warmup_ns)
 
     def untimed(self) -> Run:
@@ -116,6 +180,10 @@ class _Recording:
     def predictions(self, pipeline: Pipeline) -> Tuple[Array, ...]:
         """Every frame of the labelled pack once."""
         frames = read_pack(Path(self._job.labelled_path), mapped=True)
+        if self._windowed:
+            return tuple(
+                predict(self._runtime, pipeline, frames, lambda done: self._say("accuracy", done, len(frames)))
+            )
         found: List[Array] = []
         said_ns = 0
         for index, frame in enumerate(frames):
@@ -202,7 +270,7 @@ class _Recording:
             start_ns=columns["start"],
             cpu_ns=columns["cpu"] if self._runtime.in_calling_thread else columns["cpu"][:0],
             warmup_ns=warmup_ns,
-            marks=self._marks,
+            marks=engine_marks(self._marks) if self._windowed else self._marks,
             facts=self._facts,
             traces=self._traces,
         )
@@ -215,10 +283,6 @@ def _progress(done: int, frames: int, spent_s: float, least_s: float) -> Tuple[i
 
 def _no_clock() -> int:
     return 0
-
-
-def _nothing(number: int) -> None:
-    return None
 
 
 def _machine_facts(job: Job) -> Dict[str, Any]:

@@ -15,12 +15,13 @@ from pydantic import Field, model_validator
 from harness.case import ExtraInput, InputSpec, TaskSpec
 from harness.config import Schema, check, read_toml
 from harness.errors import ConfigError, unknown
+from harness.modelfile import ENDINGS
 from harness.profile import NAME, Limit
 from harness.tasks import TASKS
 
 Side = Annotated[int, Field(ge=1, le=16384)]
 Layout = Literal["NCHW", "NHWC"]
-FILE_FORMATS = ("onnx", "tflite", "sim")
+FILE_FORMATS = tuple(ENDINGS)
 
 
 class Input(Schema):
@@ -91,6 +92,7 @@ class ModelCard(Schema):
             _refuse(variant.parent == name, f"variants.{name}.parent = {name!r}: a variant is not made from itself")
             _refuse(not variant.files, f"variants.{name}.files is empty: list at least one file")
             _refuse_formats(f"variants.{name}.files", variant.files)
+            _refuse_endings(f"variants.{name}.files", variant.files)
         _refuse_formats("formats", self.formats)
         return self
 
@@ -181,6 +183,13 @@ def _named(name: str, folder: Path) -> list[ModelCard]:
 def _refuse_formats(place: str, names: Iterable[str]) -> None:
     for name in names:
         _refuse(name not in FILE_FORMATS, f"{place}: {unknown('format', name, FILE_FORMATS)}")
+
+
+def _refuse_endings(place: str, files: Mapping[str, str]) -> None:
+    for name, file in files.items():
+        wanted = ENDINGS[name]
+        wrong = bool(wanted) and not file.lower().endswith(wanted)
+        _refuse(wrong, f"{place}.{name} = {file!r}: files of this format end with {' or '.join(wanted)}")
 
 
 def _refuse(wrong: bool, sentence: str) -> None:

@@ -19,7 +19,9 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 
 from harness.case import Array, Job, read_arrays
+from harness.errors import EngineError
 from harness.frames import Frame, read_pack
+from harness.measure import begin_run
 from harness.owncost import garbage_collector_off
 from harness.pipeline import Pipeline, push, split_records
 from harness.runtimes import Runtime, open_runtime
@@ -27,6 +29,7 @@ from harness.sampling import Sampling
 from harness.tasks import open_task
 from harness.telemetry import Telemetry, Trace, pack_traces, unpack_traces
 from harness.warmup import Say
+from harness.windows import is_windowed
 
 ARMS = ("reference", "null", "candidate")
 WARMUP_FRAMES = 10
@@ -101,6 +104,9 @@ def measure_pair(job: PairedJob, say: Say) -> PairedRun:
     """
     chance = random.Random(job.seed)
     frames = read_pack(Path(job.candidate.frames_path))
+    for one in (job.reference, job.candidate):
+        # What it builds is kept for the rounds.
+        begin_run(open_runtime(one.engine, one.model_path, one.options), 0, say)
     rounds: List[_Round] = []
     sampling = Sampling(job.candidate.telemetry, job.candidate.cpu_cores)
     alternating = not job.reference.telemetry.probes
@@ -211,6 +217,11 @@ def _loaded(
     for slot, name in enumerate(chance.sample(ARMS, len(ARMS))):
         one = jobs[name]
         runtime = open_runtime(one.engine, one.model_path, one.options)
+        if is_windowed(runtime):
+            raise EngineError(
+                f"{one.engine} runs whole windows of frames in a process of its own: no two builds can take turns",
+                where=one.case.key, remedy="compare their sessions instead: harness compare",
+            )  # fmt: skip
         arms[name] = _Arm(one, runtime, stack, number * len(ARMS) + slot, sampling)
     return arms, ballast
 

@@ -11,7 +11,7 @@ from harness.case import Case, InputSpec, Job, Plan
 from harness.datasets import checked_maker, option_names
 from harness.errors import ConfigError, ModelFileError
 from harness.model import ModelCard
-from harness.modelfile import ModelInfo, inspect_model
+from harness.modelfile import OPAQUE, ModelInfo, inspect_model, inspect_opaque
 from harness.packing import Labelled, Source, camera_pack, prepared_pack
 from harness.profile import DeviceProfile
 from harness.runtimes import FORMATS
@@ -64,7 +64,7 @@ def cases_of(setup: Setup) -> dict[Case, ModelCard]:
         raise ConfigError(
             f"no case to measure: the runtimes {list(profile.runtimes)} of {profile.name} take none of the files "
             f"of {', '.join(idle)}",
-            where=f"devices/{profile.name}.toml, runtimes",
+            where=f"{profile.file}, runtimes",
             remedy="list a file in a format that a runtime takes, or add a runtime to the device profile",
         )
     return cases
@@ -206,6 +206,8 @@ def source_of(card: ModelCard) -> Source:
 
 
 def _inspect(path: Path, form: str) -> ModelInfo:
+    if form in OPAQUE:
+        return inspect_opaque(path, form)
     if form != "sim":
         return inspect_model(path)
     if not path.is_file():

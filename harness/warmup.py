@@ -36,6 +36,20 @@ def warm_up(pipeline: Pipeline, frames: Sequence[Frame], plan: Plan, clock: Cloc
     return (np.concatenate(windows) if windows else np.zeros(0, np.int64)), steady
 
 
+def most_warmup_frames(plan: Plan) -> int:
+    """As many frames as warm up where the times never settle: whole windows."""
+    return -(-plan.warmup_cap_frames // plan.warmup_window) * plan.warmup_window
+
+
+def frames_until_steady(times_ns: Array, plan: Plan) -> Tuple[int, bool]:
+    """The same rule over times that are there already: how many frames warm up, and whether they became steady."""
+    size, most = plan.warmup_window, min(most_warmup_frames(plan), len(times_ns))
+    for end in range(2 * size, most + 1, size):
+        if _agree(times_ns[end - 2 * size : end - size], times_ns[end - size : end], plan.warmup_tolerance):
+            return end, True
+    return most, False
+
+
 def chunk_frames(seen_ns: Optional[Array]) -> int:
     """Frames to push between two words to the host: about a second's worth."""
     if seen_ns is None or not len(seen_ns):

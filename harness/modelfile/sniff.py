@@ -10,8 +10,11 @@ from typing import Optional, Tuple
 from harness.errors import ModelFileError
 from harness.modelfile.info import Limits
 
-FORMATS = {".onnx": "onnx", ".tflite": "tflite"}
-TFLITE_IDENTIFIER = b"TFL3"
+FORMATS = {".onnx": "onnx", ".tflite": "tflite", ".pte": "pte", ".pt2": "pt2"}
+# Flatbuffers name their schema in the bytes 4 to 8.
+IDENTIFIERS = {"tflite": b"TFL3", "pte": b"ET12"}
+TITLES = {"tflite": "TFLite model", "pte": "ExecuTorch program"}
+ZIP = b"PK\x03\x04"
 HEAD_BYTES = 512
 
 _PICKLE = (
@@ -24,7 +27,7 @@ _CODE = "can run code when it is loaded, so it is never opened"
 _MAGIC: Tuple[Tuple[bytes, str, str], ...] = (
     (b"version https://git-lfs", "a Git-LFS pointer and not the model", "run 'git lfs pull' in its repository"),
     (b"/annex/objects/", "a git-annex pointer and not the model", "run 'git annex get' in its repository"),
-    (b"PK\x03\x04", f"a zip archive (PyTorch and Keras files are zips with pickles), which {_CODE}", _EXPORT),
+    (ZIP, f"a zip archive (PyTorch and Keras files are zips with pickles), which {_CODE}", _EXPORT),
     (b"PK\x05\x06", "an empty zip archive", _EXPORT),
     (b"\x93NUMPY", f"a numpy file, which is no model and {_CODE}", _EXPORT),
     (b"\x89HDF\r\n", f"an HDF5 (Keras) file, which {_CODE}", _EXPORT),
@@ -73,31 +76,35 @@ def _too_large(where: str, size: int, limits: Limits) -> ModelFileError:
 
 
 def sniff(path: Path, head: bytes) -> str:
-    """The format, "onnx" or "tflite", of the file whose first bytes are `head`; ModelFileError for anything else."""
+    """The format of the file whose first bytes are `head`, one of FORMATS; ModelFileError for anything else."""
     where, suffix = str(path), path.suffix.lower()
-    found = _imposter(head) or (None if suffix in _PICKLE else _text(head))
+    archive = suffix == ".pt2" and head.startswith(ZIP)
+    found = None if archive else imposter(head) or (None if suffix in _PICKLE else readable_text(head))
     if found is not None:
         raise ModelFileError(f"the file is {found[0]}", where=where, remedy=found[1])
     if suffix in _PICKLE:
         raise ModelFileError(f"a {suffix} file {_CODE}", where=where, remedy=_EXPORT)
     if suffix not in FORMATS:
-        known = ", ".join(sorted(FORMATS))
+        known = ", ".join(FORMATS)
         raise ModelFileError(f"no known model format has the ending '{suffix}'", where=where, remedy=f"known: {known}")
-    if (head[4:8] == TFLITE_IDENTIFIER) != (FORMATS[suffix] == "tflite"):
-        raise _misnamed(where, head)
+    _check_identifier(where, head, FORMATS[suffix])
+    if suffix == ".pt2" and not archive:
+        raise ModelFileError("the file is no zip archive, as .pt2 files are", where=where, remedy="export it again")
     return FORMATS[suffix]
 
 
-def _misnamed(where: str, head: bytes) -> ModelFileError:
-    if head[4:8] == TFLITE_IDENTIFIER:
-        return ModelFileError(
-            "the file is a TFLite model with another ending", where=where, remedy="rename it to .tflite"
-        )
-    what = f"the bytes 4 to 8 are {head[4:8]!r} and not {TFLITE_IDENTIFIER!r}: no TFLite model, or a damaged one"
-    return ModelFileError(what, where=where, remedy="copy or export it again; an ONNX model is named .onnx")
+def _check_identifier(where: str, head: bytes, form: str) -> None:
+    other = [name for name, identifier in IDENTIFIERS.items() if head[4:8] == identifier and name != form]
+    if other:
+        what = f"the file is a {TITLES[other[0]]} with another ending"
+        raise ModelFileError(what, where=where, remedy=f"rename it to .{other[0]}")
+    if form in IDENTIFIERS and head[4:8] != IDENTIFIERS[form]:
+        what = f"the bytes 4 to 8 are {head[4:8]!r} and not {IDENTIFIERS[form]!r}: no {TITLES[form]}, or a damaged one"
+        raise ModelFileError(what, where=where, remedy="copy or export it again; an ONNX model is named .onnx")
 
 
-def _imposter(head: bytes) -> Optional[Tuple[str, str]]:
+def imposter(head: bytes) -> Optional[Tuple[str, str]]:
+    """What a file that begins so is instead of a model, and the remedy; None where nothing is known against it."""
     for magic, what, remedy in _MAGIC:
         if head.startswith(magic):
             return what, remedy
@@ -106,7 +113,8 @@ def _imposter(head: bytes) -> Optional[Tuple[str, str]]:
     return None
 
 
-def _text(head: bytes) -> Optional[Tuple[str, str]]:
+def readable_text(head: bytes) -> Optional[Tuple[str, str]]:
+    """As `imposter`, for a file that begins with a web page or other text."""
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if text.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
         return "a web page saved under the name of a model", "download the model itself (the 'raw' or 'download' link)"

@@ -9,7 +9,7 @@ import os
 import re
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Dict, Iterator, Optional
+from typing import Callable, Dict, Iterator, List, Optional, Sequence
 
 from harness.errors import HarnessError
 from harness.probes.sysfs import text_of
@@ -71,10 +71,10 @@ def peak_bytes() -> Optional[int]:
     return _field("VmHWM", STATUS)
 
 
-def reset_peak() -> bool:
+def reset_peak(path: Optional[Path] = None) -> bool:
     """Start a new high-water mark; False where the kernel refuses."""
     try:
-        CLEAR_REFS.write_text(RESET_PEAK)
+        (path or CLEAR_REFS).write_text(RESET_PEAK)
     except OSError:
         return False
     return True
@@ -126,6 +126,35 @@ def peaks(root: str = "/") -> Dict[str, int]:
     return {source: value for source, value in found.items() if value is not None}
 
 
+class Together:
+    """The memory of this process and of others, in which its engine runs. others: their ids now.
+
+    The peak is the sum of all peaks: never below the peak of the sum. What two of them share counts twice.
+    """
+
+    def __init__(self, others: Callable[[], Sequence[int]]) -> None:
+        self._others = others
+
+    def resident_bytes(self) -> Optional[int]:
+        """Resident memory now."""
+        return _sum([resident_bytes(), *(_field("VmRSS", path / "status") for path in self._paths())])
+
+    def peak_bytes(self) -> Optional[int]:
+        """The sum of the highest resident memory of each, since the last `reset_peak`."""
+        return _sum([peak_bytes(), *(_field("VmHWM", path / "status") for path in self._paths())])
+
+    def pss_bytes(self) -> Optional[int]:
+        """Resident memory with each shared page divided among its users; never inside a timed window."""
+        return _sum([pss_bytes(), *(pss_bytes(path / "smaps_rollup") for path in self._paths())])
+
+    def reset_peak(self) -> bool:
+        """Start a new high-water mark of each; False where the kernel refuses one."""
+        return all([reset_peak(), *(reset_peak(path / "clear_refs") for path in self._paths())])
+
+    def _paths(self) -> List[Path]:
+        return [Path(f"/proc/{pid}") for pid in self._others()]
+
+
 def device_bytes() -> Optional[int]:
     """All memory of this device that Linux manages (MemTotal)."""
     return _field("MemTotal", MEMINFO)
@@ -155,6 +184,12 @@ def nvmap_clients(text: str) -> Dict[int, int]:
 def byte_fields(text: str) -> Dict[str, int]:
     """The lines `Name: 12 kB` of a file of /proc, in bytes."""
     return {name: int(kibibytes) * 1024 for name, kibibytes in FIELD.findall(text)}
+
+
+def _sum(parts: Sequence[Optional[int]]) -> Optional[int]:
+    """None where one is not known: a sum without it would be too small."""
+    known = [one for one in parts if one is not None]
+    return sum(known) if len(known) == len(parts) else None
 
 
 def _field(name: str, path: Path) -> Optional[int]:

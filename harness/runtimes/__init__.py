@@ -16,6 +16,13 @@ RUNTIMES = {
     "onnxruntime": "harness.runtimes.onnxruntime:OnnxRuntime",
     "openvino": "harness.runtimes.openvino:OpenVino",
     "litert": "harness.runtimes.litert:LiteRt",
+    "executorch": "harness.runtimes.executorch:ExecuTorch",
+    "torch": "harness.runtimes.torch:Torch",
+    "tensorrt": "harness.runtimes.tensorrt:TensorRt",
+    "trtexec": "harness.runtimes.trtexec:TrtExec",
+    "qnn": "harness.runtimes.qnn:QnnNetRun",
+    "snpe": "harness.runtimes.snpe:SnpeNetRun",
+    "external": "harness.runtimes.external:External",
     "simulated": "harness.runtimes.simulated:Simulated",
     "null": "harness.runtimes.null:Null",
 }
@@ -24,6 +31,13 @@ FORMATS: Mapping[str, Tuple[str, ...]] = {
     "onnxruntime": ("onnx",),
     "openvino": ("onnx",),
     "litert": ("tflite",),
+    "executorch": ("pte",),
+    "torch": ("pt2",),
+    "tensorrt": ("engine", "onnx"),
+    "trtexec": ("engine", "onnx"),
+    "qnn": ("qnn",),
+    "snpe": ("dlc",),
+    "external": ("external", "onnx", "tflite"),
     "simulated": ("sim",),
     "null": ("onnx", "tflite", "sim"),
 }
@@ -59,7 +73,12 @@ class Runtime(Protocol):
         ...
 
     def facts(self) -> Dict[str, Any]:
-        """What really runs: engine, version, precision, threads, providers, placement."""
+        """What really runs: engine, version, precision, threads, providers, and where the engine tells them
+
+        placement: unit -> share of the model's nodes; promised: the unit that the profile's entry promises; partitions:
+        into how many pieces that unit took the model; layer_precisions: precision -> share of the layers; fusion:
+        "convolutions", of these "with_activation", and "batch_norms" that were left.
+        """
         ...
 
 

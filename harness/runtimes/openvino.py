@@ -9,6 +9,9 @@ import numpy as np
 from harness.case import Array, TensorSpec
 from harness.errors import EngineError
 from harness.runtimes import missing_engine
+from harness.runtimes.onnxruntime_feeds import refuse_feeds
+from harness.runtimes.openvino_devices import Target, executing, refuse_absent, refuse_fallback, same
+from harness.runtimes.openvino_layers import layer_facts, placed
 
 NO_ANSWER = "not answered by this target"
 
@@ -16,8 +19,10 @@ NO_ANSWER = "not answered by this target"
 class OpenVino:
     """One compiled model on one device.
 
-    target: CPU, GPU, NPU, AUTO ... precision: the INFERENCE_PRECISION_HINT (f32, bf16, f16).
-    threads: inference threads. properties: further compile properties.
+    target: CPU, GPU, NPU, AUTO, HETERO:NPU,CPU ...; its first device is the promise. precision: the
+    INFERENCE_PRECISION_HINT (f32, bf16, f16), "" for a device that takes none (NPU). threads: inference threads.
+    properties: further compile properties. cpu_fallback: whole frames may run elsewhere than promised. cache_dir:
+    folder for compiled models.
     """
 
     in_calling_thread = False
@@ -29,14 +34,21 @@ class OpenVino:
         precision: str = "f32",
         threads: int = 1,
         properties: Optional[Mapping[str, Any]] = None,
+        cpu_fallback: bool = False,
+        cache_dir: str = "",
     ) -> None:
         self._model_path = model_path
-        self._target = target
+        self._text = target
+        self._target = Target.of(target)
+        self._cpu_fallback, self._cache_dir = cpu_fallback, cache_dir
         self._properties = {
             "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_PRECISION_HINT": precision,
-            "NUM_STREAMS": 1,
+            **({"INFERENCE_PRECISION_HINT": precision} if precision else {}),
+            **({"NUM_STREAMS": 1} if "NPU" not in target else {}),
             **({"INFERENCE_NUM_THREADS": threads} if "CPU" in target else {}),
+            # The CPU would take the first frames, and with them the measurement.
+            **({"ENABLE_STARTUP_FALLBACK": False} if self._target.mode == "AUTO" else {}),
+            **({"CACHE_DIR": cache_dir} if cache_dir else {}),
             **(properties or {}),
         }
         self._compiled: Any = None
@@ -50,12 +62,15 @@ class OpenVino:
         self._engine = openvino
 
     def __enter__(self) -> OpenVino:
-        core = self._engine.Core()
+        self._core = self._engine.Core()
+        refuse_absent(self._core, self._target, self._cpu_fallback, self._model_path)
         try:
-            model = core.read_model(self._model_path)
-            self._compiled = core.compile_model(model, self._target, self._properties)
+            model = self._core.read_model(self._model_path)
+            self._compiled = self._core.compile_model(model, self._text, self._properties)
         except Exception as error:
-            raise EngineError(f"OpenVINO refuses the model: {error}", where=self._model_path) from error
+            raise EngineError(f"OpenVINO refuses the model: {_words(error)}", where=self._model_path) from error
+        self._devices = executing(self._compiled)
+        refuse_fallback(self._target, self._devices, self._cpu_fallback, self._model_path)
         self._refuse_other_settings()
         self._request = self._compiled.create_infer_request()
         self.inputs: Tuple[TensorSpec, ...] = tuple(map(_spec, self._compiled.inputs))
@@ -67,25 +82,46 @@ class OpenVino:
 
     def infer(self, feeds: Dict[str, Array]) -> Dict[str, Array]:
         """Outputs are copied: the request's own memory is overwritten by the next frame."""
-        self._request.infer(feeds, share_inputs=True)
+        # OpenVINO converts another dtype in silence, which is measured as if it were the model's.
+        refuse_feeds(self.inputs, feeds, self._model_path)
+        try:
+            self._request.infer(feeds, share_inputs=True)
+        except RuntimeError as error:
+            raise EngineError(f"OpenVINO fails to run the model: {_words(error)}", where=self._model_path) from error
         return {
             spec.name: np.array(self._request.get_output_tensor(index).data) for index, spec in enumerate(self.outputs)
         }
 
     def facts(self) -> Dict[str, Any]:
-        devices = [str(one) for one in self._compiled.get_property("EXECUTION_DEVICES")]
-        layers = [node.get_rt_info() for node in self._compiled.get_runtime_model().get_ordered_ops()]
+        source = self._core.read_model(self._model_path)
         return {
             "engine": "openvino",
             "version": self._engine.__version__.split("-")[0],
             "precision": self._property("INFERENCE_PRECISION_HINT"),
             "threads": self._property("INFERENCE_NUM_THREADS"),
-            "providers": devices,
-            # OpenVINO tells the device of each layer only by the target: one device has them all.
-            "placement": {devices[0]: 1.0} if len(devices) == 1 else {},
-            "layer_precisions": _shares(_text(layer, "runtimePrecision") for layer in layers),
-            "kernels": _shares(_text(layer, "primitiveType") for layer in layers),
+            "providers": list(self._devices),
+            "promised": self._target.promised or self._devices[0],
+            **self._placement(source),
+            **layer_facts(self._compiled, source),
+            **({"from_cache": bool(self._compiled.get_property("LOADED_FROM_CACHE"))} if self._cache_dir else {}),
         }
+
+    def _placement(self, source: Any) -> Dict[str, Any]:
+        """One device has all operations; HETERO tells them apart; MULTI shares out frames and tells nothing."""
+        if len(self._devices) == 1:
+            unit = self._unit(self._devices[0])
+            whole = unit == (self._target.promised or unit)
+            return {"placement": {unit: 1.0}, **({"partitions": 1} if whole else {})}
+        if self._target.mode != "HETERO":
+            return {}
+        shares: Dict[str, float] = {}
+        for device, share in placed(self._core, source, self._text).items():
+            shares[self._unit(device)] = shares.get(self._unit(device), 0.0) + share
+        return {"placement": shares, "submodels": int(self._compiled.get_property("HETERO_NUMBER_OF_SUBMODELS"))}
+
+    def _unit(self, device: str) -> str:
+        promised = self._target.promised
+        return promised if promised and same(device, promised) else device
 
     def _refuse_other_settings(self) -> None:
         """Precision and threads are what the profile asks for, where the target answers at all."""
@@ -99,11 +135,24 @@ class OpenVino:
                 )
 
     def _property(self, name: str) -> str:
+        """AUTO, MULTI and HETERO do not answer themselves, but hold the answers of their devices."""
         try:
             value = self._compiled.get_property(name)
-            return str(value.get_type_name() if hasattr(value, "get_type_name") else value)
         except RuntimeError:
+            value = self._of_device(name)
+        return str(value.get_type_name() if hasattr(value, "get_type_name") else value)
+
+    def _of_device(self, name: str) -> Any:
+        try:
+            return self._compiled.get_property("DEVICE_PROPERTIES")[self._devices[0]][name]
+        except (RuntimeError, KeyError):
             return NO_ANSWER
+
+
+def _words(error: Exception) -> str:
+    """What OpenVINO says, without the places in its source."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    return " ".join(line for line in lines if line and not line.startswith("Exception from "))
 
 
 def _spec(port: Any) -> TensorSpec:
@@ -115,16 +164,3 @@ def _name(port: Any) -> str:
     """The name that the file gives: a fused port has several, and any of them may come first."""
     own = str(port.get_node().get_friendly_name()).split("/sink_port")[0]
     return own if own in port.get_names() else str(port.get_any_name())
-
-
-def _text(layer: Any, key: str) -> str:
-    return str(layer[key].astype(str)) if key in layer and hasattr(layer[key], "astype") else str(layer.get(key, ""))
-
-
-def _shares(names: Any) -> Dict[str, float]:
-    counts: Dict[str, int] = {}
-    for name in names:
-        if name:
-            counts[name] = counts.get(name, 0) + 1
-    total = sum(counts.values())
-    return {name: count / total for name, count in sorted(counts.items())}

@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.case import Array, InputSpec
 from harness.tasks import Geometry, Score
-from harness.tasks.decoders import softmax as softmax_of
+from harness.tasks.candidates import softmax as softmax_of
 from harness.tasks.fatigue import perclos
 from harness.tasks.options import choice, class_names, flag, text
 from harness.tasks.outputs import flat_row

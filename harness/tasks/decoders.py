@@ -8,32 +8,27 @@ that the caller sees it.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, List, Sequence, Tuple, Union
 
 import numpy as np
 
 from harness.case import Array, InputSpec
 from harness.tasks.boxes import corners
+from harness.tasks.candidates import (
+    Candidates,
+    Decoder,
+    best_class,
+    logit,
+    rows_above,
+    sigmoid,
+    softmax,
+    unit_of,
+)
 from harness.tasks.options import choice, flag, integers, number, refuse
 from harness.tasks.outputs import find, find_shaped, fits, wrong_shape
+from harness.tasks.suppressed import EfficientNms, TflitePostprocess
 
-UNITS = ("pixels", "fraction")
 ACTIVATIONS = ("softmax", "sigmoid", "none")
-
-
-class Candidates(NamedTuple):
-    """boxes float32 [n, 4] x1 y1 x2 y2 in input pixels, scores [n] in 0..1, classes [n].
-
-    suppressed: True where the model itself has already suppressed overlaps.
-    """
-
-    boxes: Array
-    scores: Array
-    classes: Array
-    suppressed: bool = False
-
-
-Decoder = Callable[[Dict[str, Array], float], Candidates]
 
 
 class AnchorFree:
@@ -71,7 +66,7 @@ class YoloV5:
 
     def __init__(self, *, input: InputSpec, classes: int, units: str = "pixels") -> None:
         self._classes = classes
-        self._unit = _unit(input, units)
+        self._unit = unit_of(input, units)
 
     def __call__(self, outputs: Dict[str, Array], threshold: float) -> Candidates:
         raw = find_shaped(outputs, "detections", (None, 5 + self._classes))
@@ -104,7 +99,7 @@ class YoloV8:
 
     def __init__(self, *, input: InputSpec, classes: int, units: str = "pixels") -> None:
         self._classes = classes
-        self._unit = _unit(input, units)
+        self._unit = unit_of(input, units)
 
     def __call__(self, outputs: Dict[str, Array], threshold: float) -> Candidates:
         raw = find_shaped(outputs, "detections", (4 + self._classes, None))
@@ -144,7 +139,7 @@ class Ssd:
         self._exponential = choice("size_code", size_code, ("exponential", "linear")) == "exponential"
         self._swap = choice("order", order, ("xywh", "yxhw")) == "yxhw"
         self._variances = _pair("variances", variances)
-        self._unit = _unit(input, "fraction")
+        self._unit = unit_of(input, "fraction")
         self._priors = None if priors is None else prior_boxes(input, priors)
 
     def __call__(self, outputs: Dict[str, Array], threshold: float) -> Candidates:
@@ -185,28 +180,6 @@ class Ssd:
         return corners(np.concatenate([priors[:, :2] + shift * priors[:, 2:], size], axis=1))
 
 
-class TflitePostprocess:
-    """The four outputs of the TFLite_Detection_PostProcess operator: `boxes` [1, N, 4] as ymin xmin ymax xmax in
-    fractions of the input, `classes` [1, N], `scores` [1, N], `count` [1]; overlaps already suppressed.
-
-    Exporters order and name the four differently: name them in the model card.
-    """
-
-    def __init__(self, *, input: InputSpec, classes: int) -> None:
-        self._unit = _unit(input, "fraction")
-
-    def __call__(self, outputs: Dict[str, Array], threshold: float) -> Candidates:
-        boxes = find_shaped(outputs, "boxes", (None, 4), sole=False)
-        scores = find_shaped(outputs, "scores", (len(boxes),), sole=False)
-        classes = find_shaped(outputs, "classes", (len(boxes),), sole=False)
-        count = find(outputs, "count", sole=False)
-        if np.size(count) != 1:
-            raise wrong_shape(count, "count", "[1]")
-        within = ~(np.arange(len(boxes)) >= np.float32(np.ravel(count)[0]))
-        rows = np.flatnonzero(within & ~(scores <= threshold))
-        return Candidates(boxes[rows][:, [1, 0, 3, 2]] * self._unit, scores[rows], classes[rows], suppressed=True)
-
-
 DECODERS: Dict[str, Callable[..., Decoder]] = {
     "anchor_free": AnchorFree,
     "yolov5": YoloV5,
@@ -214,6 +187,7 @@ DECODERS: Dict[str, Callable[..., Decoder]] = {
     "yolov8": YoloV8,
     "ssd": Ssd,
     "tflite_postprocess": TflitePostprocess,
+    "efficient_nms": EfficientNms,
 }
 
 
@@ -252,39 +226,3 @@ def _pair(option: str, value: Any) -> Array:
     if not isinstance(value, (list, tuple)) or len(value) != 2:
         raise refuse(option, value, "two numbers above 0")
     return np.array([number(option, one, above=0) for one in value], np.float32)
-
-
-def _unit(input: InputSpec, units: object) -> Array:
-    fraction = choice("units", units, UNITS) == "fraction"
-    size = (input.width, input.height) * 2
-    return np.array(size if fraction else (1, 1, 1, 1), np.float32)
-
-
-def rows_above(scores: Array, limit: float) -> Array:
-    """Rows of [n, classes] with a value above `limit` (or NaN), ascending; one pass over contiguous memory."""
-    hits = np.flatnonzero(~(np.ascontiguousarray(scores).ravel() <= np.float32(limit)))
-    return hits if scores.shape[1] == 1 else np.unique(hits // scores.shape[1])
-
-
-def best_class(scores: Array) -> Tuple[Array, Array]:
-    """The best score of each row [n, classes], and its class; NaN where the row holds one."""
-    classes = scores.argmax(axis=1)
-    return scores[np.arange(len(scores)), classes], classes
-
-
-def logit(share: float) -> float:
-    """ln(p / (1 - p)); minus infinity for 0."""
-    return float(np.log(share / (1.0 - share))) if share > 0 else float("-inf")
-
-
-def sigmoid(values: Array) -> Array:
-    """1 / (1 + exp(-x))."""
-    result: Array = 1 / (1 + np.exp(-values))
-    return result
-
-
-def softmax(values: Array) -> Array:
-    """exp(x) / sum(exp(x)) along the last axis."""
-    powers = np.exp(values - values.max(axis=-1, keepdims=True))
-    result: Array = powers / powers.sum(axis=-1, keepdims=True)
-    return result

@@ -7,7 +7,8 @@ import pytest
 
 from harness.case import InputSpec
 from harness.errors import ConfigError, EngineError
-from harness.tasks.decoders import DECODERS, cell_centres, prior_boxes, sigmoid, softmax
+from harness.tasks.candidates import sigmoid, softmax
+from harness.tasks.decoders import DECODERS, cell_centres, prior_boxes
 
 WIDTH, HEIGHT = 64, 32
 SIZE = np.float32([WIDTH, HEIGHT, WIDTH, HEIGHT])
@@ -102,6 +103,8 @@ FORMS = {
     ),
     "ssd, decoded": ({"decoder": "ssd", "activation": "none", "background": False}, corner_fractions),
     "tflite_postprocess": ({"decoder": "tflite_postprocess"}, tflite_postprocess),
+    "efficient_nms": ({"decoder": "efficient_nms", "units": "fraction", "order": "yxyx"}, tflite_postprocess),
+    "efficient_nms, left to the host": ({"decoder": "efficient_nms", "units": "fraction"}, corner_fractions),
 }
 
 

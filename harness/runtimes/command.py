@@ -1,0 +1,178 @@
+"""Engines that are command-line tools: one process for a window of frames, with a deadline, its log and its errors.
+
+A runtime of this kind has `windowed = True` and, beside the protocol, `infer_many` and `time_window`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Mapping, Protocol, Sequence, Tuple
+
+import numpy as np
+
+from harness.case import Array, TensorSpec
+from harness.errors import EngineError
+
+Tensors = Dict[str, Array]
+LOG_LIMIT_BYTES = 64 * 2**20
+LONGEST_POLL_S = 0.05
+LAST_WORDS = 3
+COMPLAINT = re.compile(r"error|fail|unsupported|not supported|invalid|cannot|unknown", re.I)
+
+
+@dataclass(frozen=True)
+class WindowTimes:
+    """What a tool told of the frames of one process.
+
+    infer_ns: int64 [frames] in order, empty where the tool tells averages only. marks: scalars by name, the unit in
+    the name; infer_mean_ns where the tool tells it, load_ns of its own loading. facts: how it ran.
+    """
+
+    infer_ns: Array
+    marks: Mapping[str, float]
+    facts: Mapping[str, Any]
+
+
+class Windowed(Protocol):
+    """What a command-line engine has beside the protocol of every engine."""
+
+    windowed: bool
+
+    def infer_many(self, feeds: Sequence[Tensors]) -> List[Tensors]:
+        """The outputs of each frame, from as few processes as the tool allows."""
+        ...
+
+    def time_window(self, feeds: Sequence[Tensors], frames: int) -> WindowTimes:
+        """Run `frames` frames in one process, the feeds in turn; nothing is left out at its beginning."""
+        ...
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A process that ended well: all that it wrote, and the most memory that it held at once."""
+
+    log: str
+    peak_bytes: int
+
+
+class Tool:
+    """One program. option: the profile's option that names it. environment: added to the worker's own."""
+
+    def __init__(self, program: str, option: str, deadline_s: float, environment: Mapping[str, str]) -> None:
+        self._program, self._option = program, option
+        self._deadline_s, self._environment = deadline_s, dict(environment)
+
+    def find(self) -> None:
+        """EngineError where the program is not there or may not be executed."""
+        if shutil.which(self._program) is None:
+            raise EngineError(
+                f"the tool {self._program} is not there, or may not be executed",
+                where=f"option {self._option} of the runtime in the device profile",
+                remedy="install the vendor's package on the device, or write the tool's full path there",
+            )
+
+    def run(self, arguments: Sequence[str], folder: Path) -> Finished:
+        """One process in `folder`, from its start to its end.
+
+        EngineError where it ends with another status than 0, is not done at the deadline, or floods its log.
+        """
+        log = folder / f"{self._option}.log"
+        try:
+            with open(log, "wb") as file:
+                process = subprocess.Popen(
+                    [self._program, *arguments], stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
+                    cwd=str(folder), env={**os.environ, **self._environment},
+                )  # fmt: skip
+        except OSError as error:
+            raise EngineError(f"{self._program} cannot be started: {error}", where=f"option {self._option}") from error
+        peak_bytes = self._wait(process, log)
+        words = log.read_bytes().decode("utf-8", "replace")
+        if process.returncode != 0:
+            raise EngineError(
+                f"{self._name} {_ending(process.returncode)}: {last_words(words)}", where=" ".join(arguments),
+                remedy=f"run the same command on the device: {self._program}",
+            )  # fmt: skip
+        return Finished(words, peak_bytes)
+
+    @property
+    def _name(self) -> str:
+        return os.path.basename(self._program)
+
+    def _wait(self, process: subprocess.Popen[bytes], log: Path) -> int:
+        """Reap the process; its largest resident memory, which only the reaping call tells."""
+        until, pause_s = time.monotonic() + self._deadline_s, 0.001
+        try:
+            while True:
+                pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+                if pid:
+                    process.returncode = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
+                    return usage.ru_maxrss * 1024
+                self._refuse_endless(until, log)
+                time.sleep(pause_s)
+                pause_s = min(2 * pause_s, LONGEST_POLL_S)
+        finally:
+            if process.returncode is None:
+                process.kill()
+                process.wait()
+
+    def _refuse_endless(self, until: float, log: Path) -> None:
+        if time.monotonic() > until:
+            raise EngineError(
+                f"{self._name} was not done after {self._deadline_s:g} s and was ended: "
+                f"{last_words(log.read_text(encoding='utf-8', errors='replace'))}",
+                where=f"option {self._option}", remedy="raise deadline_s of the runtime in the device profile",
+            )  # fmt: skip
+        if log.stat().st_size > LOG_LIMIT_BYTES:
+            raise EngineError(f"{self._name} wrote more than {LOG_LIMIT_BYTES >> 20} MiB and was ended")
+
+
+def last_words(log: str) -> str:
+    """The last lines of a log that complain, or its last lines at all, in one."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    chosen = [line for line in lines if COMPLAINT.search(line)] or lines
+    return " / ".join(chosen[-LAST_WORDS:]) or "it wrote nothing"
+
+
+def write_raw(feeds: Tensors, inputs: Sequence[TensorSpec], folder: Path, number: int) -> Dict[str, Path]:
+    """One file of bare values per input, as these tools read them; EngineError for another dtype or shape."""
+    paths = {}
+    for at, spec in enumerate(inputs):
+        value = feeds[spec.name]
+        if value.dtype.name != spec.dtype or not _fits(value.shape, spec.shape):
+            raise EngineError(
+                f"the frame has {value.dtype.name} {list(value.shape)} for {spec.name!r}, "
+                f"the model takes {spec.dtype} {list(spec.shape)}"
+            )
+        paths[spec.name] = folder / f"frame{number}_{at}.raw"
+        np.ascontiguousarray(value).tofile(str(paths[spec.name]))
+    return paths
+
+
+def read_raw(path: Path, spec: TensorSpec) -> Array:
+    """The values of one output file; EngineError where its size is not that of the tensor."""
+    values = np.fromfile(str(path), np.uint8)
+    wanted = int(np.prod(spec.shape)) * np.dtype(spec.dtype).itemsize
+    if len(values) != wanted:
+        raise EngineError(
+            f"{path.name} has {len(values)} bytes, {spec.name!r} {spec.dtype} {list(spec.shape)} has {wanted}"
+        )
+    return values.view(spec.dtype).reshape(spec.shape)
+
+
+def cycled(count: int, frames: int) -> Iterator[int]:
+    """Which of `count` feeds each of `frames` frames is."""
+    return (number % count for number in range(frames))
+
+
+def _fits(shape: Tuple[int, ...], declared: Tuple[int, ...]) -> bool:
+    return len(shape) == len(declared) and all(a in (-1, b) for a, b in zip(declared, shape))
+
+
+def _ending(status: int) -> str:
+    return f"ended with status {status}" if status > 0 else f"was killed by signal {-status}"

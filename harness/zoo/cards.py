@@ -15,31 +15,45 @@ from harness.zoo.recipes import Recipe
 FLOOR_BELOW_POINTS = 3.0
 
 
-def write_card(recipe: Recipe, folder: Path, *, seed: int, tflite_outputs: Mapping[str, str], worst: float) -> None:
-    """Write folder/model.toml; `worst` is the lowest measured score of all files in per cent."""
+Outputs = Mapping[str, Mapping[str, str]]
+
+
+def write_card(recipe: Recipe, folder: Path, *, seed: int, outputs: Outputs, worst: float) -> None:
+    """Write folder/model.toml.
+
+    outputs: format -> the task's output name -> the tensor's name. worst: the lowest measured score of all files in
+    per cent.
+    """
     budgets = {"accuracy_min_percent": float(math.floor(worst - FLOOR_BELOW_POINTS)), **recipe.budgets}
     text = "\n".join([
         f"description = {_toml(recipe.description)}", f"task = {_toml(recipe.task)}", "",
         *_table("input", _input(recipe)),
-        *_table("formats.onnx", {"outputs": {name: name for name in recipe.outputs}}),
-        *_table("formats.tflite", {"layout": "NHWC", "outputs": tflite_outputs}),
+        *(line for name, names in outputs.items() for line in _table(f"formats.{name}", _format(name, names))),
         *_table("options", options(recipe)),
         *_table("dataset", {"kind": "cabin", "truth": recipe.truth, "split": "eval", "frames": EVALUATION_FRAMES}),
         *_table("variants.fp32", {
-            "made": f"python -m harness.zoo train {recipe.name} --seed {seed}",
-            "files": {"onnx": "fp32.onnx", "tflite": "fp32.tflite"},
+            "made": f"python -m harness.zoo train {recipe.name} --seed {seed}; {_EXPORTED}",
+            "files": {name: f"fp32.{name}" for name in outputs},
         }),
         *_table("variants.int8", {
             "parent": "fp32",
             "made": f"{_RECIPE}; calibrated on {CALIBRATION_FRAMES} frames of cabin split calibration, seed {SEED}",
-            "files": {"onnx": "int8.onnx", "tflite": "int8.tflite"},
+            "files": {name: f"int8.{name}" for name in outputs if name != "pt2"},
         }),
         *_table("budgets", budgets),
     ])  # fmt: skip
     (folder / "model.toml").write_text(text.rstrip("\n") + "\n", encoding="utf-8")
 
 
-_RECIPE = "onnxruntime static QDQ U8S8 per channel; ai-edge-quantizer static_wi8_ai8, widest ranges"
+_EXPORTED = "pte and pt2: python -m harness.zoo export, from fp32.onnx"
+_RECIPE = (
+    "onnxruntime static QDQ U8S8 per channel; ai-edge-quantizer static_wi8_ai8, widest ranges; "
+    "torchao PT2E for XNNPACK, static, per channel"
+)
+
+
+def _format(name: str, outputs: Mapping[str, str]) -> dict[str, Any]:
+    return {**({"layout": "NHWC"} if name == "tflite" else {}), "outputs": outputs}
 
 
 def _input(recipe: Recipe) -> dict[str, Any]:

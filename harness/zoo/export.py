@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch import nn
 
+from harness.case import TensorSpec
 from harness.zoo.nets import folded
 from harness.zoo.recipes import Recipe
 
 OPSET = 17
+FORMATS = ("onnx", "tflite", "pte", "pt2")
 
 
 def to_onnx(net: nn.Module, recipe: Recipe, path: Path) -> None:
@@ -41,12 +44,15 @@ def _plain(net: nn.Module) -> nn.Module:
     return kept.eval()
 
 
-def output_names(path: Path, recipe: Recipe) -> dict[str, str]:
-    """The task's output name -> the tensor's name in a TFLite file, told apart by their last axis."""
-    from ai_edge_litert.interpreter import Interpreter
+def output_names(folder: Path, recipe: Recipe) -> dict[str, dict[str, str]]:
+    """Format -> the task's output name -> the tensor's name, told apart by their last axis."""
+    from harness.modelfile import inspect_model
 
-    interpreter = Interpreter(str(path))
-    found = interpreter.get_output_details()
+    files = {name: folder / f"fp32.{name}" for name in FORMATS}
+    return {name: _named(inspect_model(path).outputs, recipe) for name, path in files.items() if path.is_file()}
+
+
+def _named(tensors: Sequence[TensorSpec], recipe: Recipe) -> dict[str, str]:
     if len(recipe.outputs) == 1:
-        return {recipe.outputs[0]: found[0]["name"]}
-    return {"boxes" if one["shape"][-1] == 4 else "scores": one["name"] for one in found}
+        return {recipe.outputs[0]: tensors[0].name}
+    return {"boxes" if one.shape[-1] == 4 else "scores": one.name for one in tensors}

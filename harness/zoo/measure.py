@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,11 @@ ENGINES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "onnxruntime": ("onnx", {"threads": 1}),
     "openvino": ("onnx", {"threads": 1, "precision": "f32"}),
     "litert": ("tflite", {"threads": 1}),
+    "executorch": ("pte", {"threads": 1}),
+    "torch": ("pt2", {"threads": 1}),
 }
+# Which engine scores a file of each format.
+SCORED_BY = {"onnx": "onnxruntime", "tflite": "litert", "pte": "executorch", "pt2": "torch"}
 WARMUP_RUNS = 20
 INPUT_PIXELS = Geometry(1.0, 1.0, 0.0, 0.0)
 
@@ -50,8 +54,14 @@ def score(recipe: Recipe, data: Examples, model: Path, engine: str) -> Score:
 
 def infer(recipe: Recipe, model: Path, engine: str, picture: Array) -> dict[str, Array]:
     """The outputs of one file for one picture [height, width], as floats under the task's names."""
+    return next(answers(recipe, model, engine, picture[None]))
+
+
+def answers(recipe: Recipe, model: Path, engine: str, pictures: Array) -> Iterator[dict[str, Array]]:
+    """As `infer`, for each of `pictures` [n, height, width]."""
     with _opened(engine, model) as runtime:
-        return _asker(recipe, runtime, ENGINES[engine][0])(picture)
+        ask = _asker(recipe, runtime, ENGINES[engine][0])
+        yield from (ask(np.asarray(one)) for one in pictures)
 
 
 def options(recipe: Recipe) -> dict[str, Any]:
@@ -81,7 +91,7 @@ def _asker(recipe: Recipe, runtime: Runtime, file_format: str) -> Callable[[Arra
 
     def ask(picture: Array) -> dict[str, Array]:
         ready = maker.tensor(picture[:, :, None])
-        feed = ready if file_format == "onnx" else np.ascontiguousarray(ready.transpose(0, 2, 3, 1))
+        feed = np.ascontiguousarray(ready.transpose(0, 2, 3, 1)) if file_format == "tflite" else ready
         found = runtime.infer({tensor.name: feed})
         return {names[one.name]: _as_float(found[one.name], one) for one in runtime.outputs}
 

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from harness.model import read_card
-from harness.zoo import cards, data, measure
+from harness.modelfile import inspect_model
+from harness.zoo import cards, data, measure, parity
 from harness.zoo.recipes import RECIPES
 
 SHIPPED = Path(__file__).parents[2] / "suites" / "models"
-MOST_BYTES = 16 * 2**20
+MOST_BYTES = 32 * 2**20
 NAMES = sorted(RECIPES)
 
 
@@ -24,19 +25,22 @@ def test_a_written_card_is_read_as_it_was_meant(name: str, tmp_path: Path) -> No
     recipe = RECIPES[name]
     folder = tmp_path / name
     folder.mkdir()
-    outputs = {one: f"StatefulPartitionedCall:{index}" for index, one in enumerate(recipe.outputs)}
-    cards.write_card(recipe, folder, seed=3, tflite_outputs=outputs, worst=91.7)
+    names = {one: f"StatefulPartitionedCall:{index}" for index, one in enumerate(recipe.outputs)}
+    outputs = {"onnx": {one: one for one in recipe.outputs}, "tflite": names, "pte": names, "pt2": names}
+    cards.write_card(recipe, folder, seed=3, outputs=outputs, worst=91.7)
     card = read_card(folder)
     assert card.input_spec("onnx") == recipe.input
     assert card.input_spec("tflite").layout == "NHWC"
-    assert card.outputs("tflite") == outputs
+    assert [card.outputs(one) for one in outputs] == list(outputs.values())
+    assert set(card.variants["fp32"].files) == set(outputs)
+    assert set(card.variants["int8"].files) == {"onnx", "tflite", "pte"}
     assert _plain(card.task_spec().options) == _plain(measure.options(recipe))
     assert card.variants["int8"].parent == "fp32"
     assert "--seed 3" in card.variants["fp32"].made
 
 
 def test_the_floor_stands_below_the_worst_score(tmp_path: Path) -> None:
-    cards.write_card(RECIPES["gaze"], tmp_path, seed=1, tflite_outputs={}, worst=91.7)
+    cards.write_card(RECIPES["gaze"], tmp_path, seed=1, outputs={}, worst=91.7)
     assert "accuracy_min_percent = 88.0" in (tmp_path / "model.toml").read_text(encoding="utf-8")
 
 
@@ -46,18 +50,41 @@ def test_a_shipped_card_agrees_with_its_recipe(name: str) -> None:
     assert card.input_spec("onnx") == recipe.input
     assert _plain(card.task_spec().options) == _plain(measure.options(recipe))
     assert card.dataset["truth"] == recipe.truth
-    for variant in card.variants:
-        for file_format in ("onnx", "tflite"):
-            assert card.file(variant, file_format).is_file()
+    assert [sorted(one.files) for one in card.variants.values()] == [
+        ["onnx", "pt2", "pte", "tflite"],
+        ["onnx", "pte", "tflite"],
+    ]
+    for variant, files in card.variants.items():
+        assert all(card.file(variant, file_format).is_file() for file_format in files.files)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_outputs_of_a_shipped_card_are_those_of_its_files(name: str) -> None:
+    card = read_card(SHIPPED / name)
+    for variant, files in card.variants.items():
+        for file_format in files.files:
+            found = {one.name for one in inspect_model(card.file(variant, file_format)).outputs}
+            assert set(card.outputs(file_format).values()) == found
 
 
 def test_the_shipped_files_are_small_enough_for_git() -> None:
     assert sum(path.stat().st_size for path in SHIPPED.rglob("*.*")) < MOST_BYTES
 
 
+@pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("variant", ["fp32", "int8"])
-@pytest.mark.parametrize(("engine", "package"), [("onnxruntime", "onnxruntime"), ("litert", "ai_edge_litert")])
+@pytest.mark.parametrize(
+    ("engine", "package", "variant"),
+    [
+        ("onnxruntime", "onnxruntime", "fp32"),
+        ("onnxruntime", "onnxruntime", "int8"),
+        ("litert", "ai_edge_litert", "fp32"),
+        ("litert", "ai_edge_litert", "int8"),
+        ("executorch", "executorch", "fp32"),
+        ("executorch", "executorch", "int8"),
+        ("torch", "torch", "fp32"),
+    ],
+)
 def test_a_shipped_file_is_far_better_than_a_constant_answer(
     name: str, variant: str, engine: str, package: str, few: dict[str, data.Examples]
 ) -> None:
@@ -65,6 +92,22 @@ def test_a_shipped_file_is_far_better_than_a_constant_answer(
     file = SHIPPED / name / f"{variant}.{measure.ENGINES[engine][0]}"
     score = measure.score(RECIPES[name], few[name], file, engine)
     assert score.value > score.trivial + 20.0
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("name", NAMES)
+def test_every_engine_gives_the_answers_of_every_other(name: str, few: dict[str, data.Examples]) -> None:
+    for package in ("onnxruntime", "openvino", "ai_edge_litert", "executorch", "torch"):
+        pytest.importorskip(package)
+    found = list(parity.compare(RECIPES[name], SHIPPED / name, few[name].pictures[:20]))
+    assert [one.engine for one in found] == [
+        *("openvino", "litert", "executorch", "torch"),
+        *("onnxruntime", "openvino", "litert", "executorch"),
+    ]
+    for one in found:
+        variant = one.file.partition(".")[0]
+        assert one.largest < parity.TOLERANCE[variant]
+        assert one.agreeing_percent >= {"fp32": 100.0, "int8": 90.0}[variant]
 
 
 @pytest.fixture(scope="module")

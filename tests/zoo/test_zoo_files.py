@@ -60,7 +60,8 @@ def test_the_int8_tflite_file_is_one_delegated_part(files: Path) -> None:
     quantise.require_whole(files / "int8.tflite")
 
 
-def test_tflite_outputs_are_told_apart_by_their_last_axis(files: Path) -> None:
-    names = export.output_names(files / "int8.tflite", RECIPE)
-    assert set(names) == {"boxes", "scores"}
-    assert names["boxes"] != names["scores"]
+def test_outputs_are_told_apart_by_their_last_axis(files: Path) -> None:
+    names = export.output_names(files, RECIPE)
+    assert names["onnx"] == {"boxes": "boxes", "scores": "scores"}
+    assert set(names) == {"onnx", "tflite"}
+    assert names["tflite"]["boxes"] != names["tflite"]["scores"]

@@ -12,11 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import __version__
+from harness.checkrunner import add_check_runner_command
 from harness.compare import add_compare_command
-from harness.errors import ConfigError, HarnessError, printable
+from harness.devicelist import add_devices_command
+from harness.errors import ConfigError, HarnessError
+from harness.floor import add_floor_command
 from harness.history import DEFAULT_LOCATION
 from harness.history.commands import add_history_commands
 from harness.rejudge import add_replay_command
+from harness.toolreport import add_tool_output_command
 from harness.trends import add_changes_command
 
 if TYPE_CHECKING:
@@ -56,15 +60,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     add.add_argument("--name", default=None, help="the model's name (default: from the file's name)")
     add.set_defaults(command=_add_model)
-    devices = commands.add_parser("devices", help="list the device profiles and their runtimes")
-    devices.add_argument("--folder", type=Path, default=Path("devices"), help="(default: %(default)s)")
-    devices.set_defaults(command=_devices)
+    add_devices_command(commands)
     _add_doctor(commands)
     _add_plot(commands)
     _add_accept(commands)
     add_compare_command(commands)
     add_replay_command(commands)
     add_changes_command(commands)
+    add_floor_command(commands)
+    add_tool_output_command(commands)
+    add_check_runner_command(commands)
     add_history_commands(commands)
     return parser
 
@@ -83,17 +88,20 @@ def _add_doctor(commands: Any) -> None:
 
 def _doctor(parsed: argparse.Namespace) -> tuple[str, int]:
     from harness.doctor import diagnose
+    from harness.identity import require_present
     from harness.influence import last_influence, measure_influence, remember_influence
     from harness.profile import read_profile
 
-    found = diagnose(read_profile(parsed.device, Path("devices"), parsed.address))
+    profile = read_profile(parsed.device, Path("devices"), parsed.address)
+    require_present(profile, Path("devices"))
+    found = diagnose(profile)
     lines = list(found.lines)
     if parsed.influence:
         session = _session(parsed)
         influence = measure_influence(session)
         remember_influence(influence, session.setup.history, _user())
         lines.append(influence.sentence)
-    elif parsed.history != "none" and (known := last_influence(parsed.history, parsed.device)):
+    elif parsed.history != "none" and (known := last_influence(parsed.history, profile.name)):
         lines.append(known)
     return "\n".join(lines), int(not found.able)
 
@@ -163,6 +171,7 @@ def _user() -> str:
 
 
 def _session(parsed: argparse.Namespace) -> Session:
+    from harness.identity import require_present
     from harness.model import find_cards
     from harness.plans import plan_named
     from harness.prepare import Setup
@@ -172,10 +181,12 @@ def _session(parsed: argparse.Namespace) -> Session:
 
     root = Path.cwd()
     models = [name.strip() for name in parsed.models.split(",") if name.strip()]
+    profile = read_profile(parsed.device, root / "devices")
+    require_present(profile, root / "devices")
     setup = Setup(
-        profile=read_profile(parsed.device, root / "devices"), cards=find_cards(models, root / "suites" / "models"),
-        named=bool(models), plan=plan_named("standard"), work=root / "reports" / "work", root=root,
-        cache=root / ".cache" / "dms-harness", baselines=root / "baselines",
+        profile=profile, cards=find_cards(models, root / "suites" / "models"),
+        named=bool(models), plan=plan_named("standard", profile.judges_speed), work=root / "reports" / "work",
+        root=root, cache=root / ".cache" / "dms-harness", baselines=root / "baselines",
         history="" if parsed.history == "none" else str(parsed.history),
     )  # fmt: skip
     return Session(setup=setup, progress=ProgressLine(sys.stderr))
@@ -185,16 +196,6 @@ def _add_model(parsed: argparse.Namespace) -> str:
     from harness.addmodel import add_model, summary
 
     return summary(add_model(parsed.file, parsed.into, parsed.name))
-
-
-def _devices(parsed: argparse.Namespace) -> str:
-    from harness.profile import read_profile
-
-    names = sorted(path.stem for path in parsed.folder.glob("*.toml") if not path.name.endswith(".local.toml"))
-    if not names:
-        raise ConfigError("there are no device profiles", where=str(parsed.folder), remedy="write devices/NAME.toml")
-    profiles = [read_profile(name, parsed.folder) for name in names]
-    return "\n".join(f"{one.name:<14}{', '.join(one.runtimes):<36}{printable(one.description)}" for one in profiles)
 
 
 if __name__ == "__main__":

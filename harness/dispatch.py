@@ -180,7 +180,7 @@ def _failure(errand: _Errand, ended: Exit) -> HarnessError:
             f"the worker gave no sign of progress within its deadline of {errand.deadline_s:g} s and was ended",
             where=errand.where,
             remedy=f"an endless loop in the model or a hanging engine; if a single frame really takes that long, set "
-            f"deadline_s in devices/{errand.device}.toml; the last words are in {log}",
+            f"deadline_s in devices/{errand.device.partition('@')[0]}.toml; the last words are in {log}",
         )
     if (errand.folder / "error.json").is_file():
         return _said(errand.folder / "error.json", errand.where, log)

@@ -65,7 +65,7 @@ def _lines(profile: DeviceProfile, found: Survey) -> Iterator[str]:
     for trace in sorted(others, key=lambda one: bool(one.missing)):
         yield from _sensor_lines(trace, ", not in the profile")
     yield _line("power", _power(profile, found))
-    yield _line("latency", "can be measured" if _able(found) else "cannot be measured: no engine can be imported")
+    yield _line("latency", "can be measured" if _able(found) else "cannot be measured: no engine can be used")
 
 
 def _sensor_lines(trace: Trace, note: str) -> Iterator[str]:

@@ -40,7 +40,7 @@ def measure_influence(session: Session, rounds: Sequence[int] = ROUNDS) -> Influ
     """The session's first case, in processes of so many rounds each; ConfigError where the profile has no probe."""
     setup = session.setup
     if not setup.profile.probes:
-        raise ConfigError("nothing is sampled on this device", where=f"devices/{setup.profile.name}.toml, probes")
+        raise ConfigError("nothing is sampled on this device", where=f"{setup.profile.file}, probes")
     case = next(iter(session.cases))
     sampled = session.job(case)
     runs = [_run(session, sampled, number, count) for number, count in enumerate(rounds)]

@@ -16,11 +16,13 @@ import pytest
 from harness.case import Case
 from harness.errors import ConfigError, HarnessError
 from harness.history import DEFAULT_LOCATION
+from harness.identity import require_present
 from harness.policy import TAILS, Policy
 from harness.profile import read_profile
 from harness.progress import ProgressLine
 
 if TYPE_CHECKING:
+    from harness.prepare import Setup
     from harness.session import Session
 
 
@@ -126,7 +128,8 @@ class Invocation:
         from harness.session import Session
 
         option, root = self.config.getoption, self.config.rootpath
-        profile = read_profile(option("--device"), root / self.config.getini("dms_devices"), option("--address"))
+        devices = root / self.config.getini("dms_devices")
+        profile = read_profile(option("--device"), devices, option("--address"))
         models = _names(option("--models"))
         stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(self.started))
         default = root / "reports" / f"{stamp}-{profile.name}-{os.getpid()}"
@@ -135,10 +138,12 @@ class Invocation:
             sys.path.append(str(root))  # for the score functions of a team's own package
         setup = Setup(
             profile=profile, cards=find_cards(models, root / self.config.getini("dms_models")), named=bool(models),
-            plan=plan_named(option("--plan")), work=self.folder / "runs", cache=root / ".cache" / "dms-harness",
-            root=root, tail=TAILS[self.policy], baselines=root / self.config.getini("dms_baselines"),
+            plan=plan_named(option("--plan"), profile.judges_speed), work=self.folder / "runs",
+            cache=root / ".cache" / "dms-harness", root=root, tail=TAILS[self.policy],
+            baselines=root / self.config.getini("dms_baselines"),
             history=_history(option("--history"), root), against=option("--against"),
         )  # fmt: skip
+        require_present(profile, devices, _in_use(setup))
         return Session(setup=setup, progress=self.progress)
 
 
@@ -146,6 +151,14 @@ def case_of(item: pytest.Item) -> Case | None:
     """The case that a test is made for; None for a test that measures nothing."""
     found = getattr(getattr(item, "callspec", None), "params", {}).get("case")
     return found if isinstance(found, Case) else None
+
+
+def _in_use(setup: Setup) -> list[str]:
+    """The runtimes of the profile that take a file of one of the cards: what the others lack does not matter."""
+    from harness.prepare import file_format
+
+    variants = [(card, variant) for card in setup.cards for variant in card.variants]
+    return [one for one in setup.profile.runtimes if any(file_format(setup.profile, *pair, one) for pair in variants)]
 
 
 def _names(models: str) -> list[str]:

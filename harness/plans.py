@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from harness.case import Plan
 from harness.errors import ConfigError, unknown
 
@@ -15,8 +17,11 @@ PLANS = {
 }  # fmt: skip
 
 
-def plan_named(name: str) -> Plan:
-    """The plan; ConfigError for an unknown name."""
+def plan_named(name: str, judges_speed: bool = True) -> Plan:
+    """The plan; ConfigError for an unknown name. Without `judges_speed`, of the device, no plan judges it either."""
     if name not in PLANS:
         raise ConfigError(unknown("plan", name, PLANS), where="--plan")
-    return PLANS[name]
+    plan = PLANS[name]
+    if judges_speed or not plan.judges_speed:
+        return plan
+    return replace(plan, name=f"{name}-without-speed", judges_speed=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import re
 from collections.abc import Mapping
@@ -13,65 +14,17 @@ from pydantic import Field, create_model, model_validator
 from harness.config import Schema, check, merged, read_toml
 from harness.errors import ConfigError, unknown
 from harness.probes import probe_class
+from harness.profiletables import Conditions as Conditions
+from harness.profiletables import Facts as Facts
+from harness.profiletables import Identity, Needs, Positive
+from harness.profiletables import Limit as Limit
+from harness.profiletables import Power as Power
 from harness.runtimes import runtime_class
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+AT = "@"  # between device and power mode; ":" would end a path on some systems
 ADDRESS = r"^([A-Za-z0-9_\[][A-Za-z0-9_.@:%\[\]-]*)?$"
-Positive = Annotated[float, Field(gt=0)]
-Limit = Annotated[float, Field(ge=0)]
-Text = Annotated[str, Field(min_length=1)]
 RateHz = Annotated[float, Field(gt=0, le=1000)]
-
-
-class Facts(Schema):
-    """What the data sheet says; each with its source in a comment of the profile."""
-
-    memory_mib: Positive | None = None
-    memory_bandwidth_gb_s: Positive | None = None
-    int8_tops: Positive | None = None
-
-
-class Power(Schema):
-    """How the power of this device is told. rule: its name in results; rails: channels of `probe` that add up.
-
-    scope: what they cover ("module", "board input", "CPU package"); gain_percent: error of the sensor; beside: more
-    sensors as "probe/channel". Frames run for `window_s` at least, between two idle times of `idle_s`.
-    """
-
-    rule: Text
-    probe: Text
-    rails: Annotated[tuple[Text, ...], Field(min_length=1)]
-    scope: Text
-    gain_percent: Limit = 0.0
-    beside: tuple[str, ...] = ()
-    window_s: Annotated[float, Field(ge=10)] = 10.0
-    idle_s: Annotated[float, Field(ge=1)] = 5.0
-
-    @model_validator(mode="after")
-    def _rails_are_different(self) -> Power:
-        if len(set(self.rails)) < len(self.rails):
-            raise ValueError(f"rails = {list(self.rails)}: each rail once, or its power counts twice")
-        return self
-
-
-class Conditions(Schema):
-    """What must hold before, during and after the frames; what was not so makes the numbers INVALID.
-
-    Empty or absent: not asked. power_mode: nvpmodel's name of it. max_start_c, max_c: hottest place before and at any
-    time. max_background_percent: of the cores, by others. max_oc3_per_s: this board's own rate of OC3 events. Without
-    min_free_disk_mib nothing is even begun.
-    """
-
-    power_mode: str = ""
-    clocks_pinned: bool = False
-    governor: str = ""
-    online_cores: tuple[Annotated[int, Field(ge=0, lt=4096)], ...] = ()
-    max_start_c: float | None = None
-    max_c: float | None = None
-    max_background_percent: Limit | None = None
-    max_swap_mib: Limit | None = None
-    max_oc3_per_s: Positive | None = None
-    min_free_disk_mib: Limit = 64.0
 
 
 class DeviceProfile(Schema):
@@ -79,9 +32,10 @@ class DeviceProfile(Schema):
 
     budgets: metric -> limit, each a gate; advice: the same, printed but never red. `embedded`
     promises the embedded budgets (P99 < 30 ms, 30 fps) as gates. tolerances: metric -> per cent that it may be
-    worse than the accepted baseline, over the general ones. `deadline_s` of one worker replaces
-    the plan's, for a device that is slower than most. probes: entry -> `kind`, `rate_hz` and options of a sensor that
-    is sampled meanwhile.
+    worse than the accepted baseline, over the general ones. Without `judges_speed` no time is ever judged, as a
+    simulator's must not be. `deadline_s` of one worker replaces the plan's, for a device that is slower than most.
+    probes: entry -> `kind`, `rate_hz` and options of a sensor that is sampled meanwhile.
+    modes: power mode -> tables that are laid over the profile where NAME:MODE is asked for.
     """
 
     name: str = ""
@@ -89,6 +43,7 @@ class DeviceProfile(Schema):
     soc: str = ""
     simulated: bool = False
     embedded: bool = False
+    judges_speed: bool = True
     transport: Literal["local"] = "local"
     address: Annotated[str, Field(pattern=ADDRESS)] = ""
     python: str = ""
@@ -96,6 +51,9 @@ class DeviceProfile(Schema):
     memory_limit_mib: Annotated[int, Field(ge=0, le=2**30)] = 0
     deadline_s: Positive | None = None
     facts: Facts = Facts()
+    identity: Identity = Identity()
+    needs: Needs = Needs()
+    modes: Mapping[str, Mapping[str, Any]] = {}
     runtimes: Mapping[str, Mapping[str, Any]]
     probes: Mapping[str, Mapping[str, Any]] = {}
     power: Power | None = None
@@ -106,12 +64,20 @@ class DeviceProfile(Schema):
 
     @model_validator(mode="after")
     def _names_are_plain(self) -> DeviceProfile:
-        strange = [one for one in self.runtimes if not NAME.fullmatch(one)]
-        if strange:
-            raise ValueError(f"runtimes has names that cannot stand in a path: {strange}; use letters, digits, . _ -")
+        for table, names in (("runtimes", self.runtimes), ("modes", self.modes)):
+            strange = [one for one in names if not NAME.fullmatch(one)]
+            if strange:
+                raise ValueError(
+                    f"{table} has names that cannot stand in a path: {strange}; use letters, digits, . _ -"
+                )
         if not self.runtimes:
             raise ValueError("runtimes is empty: a device without an engine measures nothing")
         return self
+
+    @property
+    def file(self) -> str:
+        """Where its values stand, for errors: a power mode has no file of its own."""
+        return f"devices/{self.name.partition(AT)[0]}.toml"
 
     def engine(self, runtime: str) -> str:
         """The engine of a runtime entry; the entry's own name where it names none."""
@@ -125,29 +91,57 @@ class DeviceProfile(Schema):
 def read_profile(name: str, folder: Path, address: str = "") -> DeviceProfile:
     """The profile devices/NAME.toml with NAME.local.toml merged over it and `address` over both.
 
-    ConfigError for an unknown device, key, type, value or engine.
+    NAME:MODE, also written NAME@MODE, lays that power mode's tables over them; the profile is then called NAME@MODE.
+    ConfigError for an unknown device, mode, key, type, value or engine.
     """
-    path = folder / f"{name}.toml"
-    if not NAME.fullmatch(name) or name.endswith(".local") or not path.is_file():
-        known = sorted(one.stem for one in folder.glob("*.toml") if not one.name.endswith(".local.toml"))
-        remedy = "" if known else "run it in the repository, where devices/ lies"
-        raise ConfigError(unknown("device", name, known), where=str(folder), remedy=remedy)
-    tables = read_toml(path)
-    local = folder / f"{name}.local.toml"
-    if local.is_file():
-        tables = merged(tables, read_toml(local))
-        path = Path(f"{path} + {local.name}")
-    if address:
-        tables["address"] = address
-    return _checked(name, tables, path)
-
-
-def _checked(name: str, tables: dict[str, Any], path: Path) -> DeviceProfile:
-    if tables.get("name", name) != name:
+    base, mark, mode = name.replace(":", AT, 1).partition(AT)
+    if not NAME.fullmatch(base) or base.endswith(".local") or not (folder / f"{base}.toml").is_file():
+        remedy = "" if profile_names(folder) else "run it in the repository, where devices/ lies"
+        raise ConfigError(unknown("device", name, profile_names(folder)), where=str(folder), remedy=remedy)
+    tables, path = _tables(base, folder)
+    if tables.get("name", base) != base:
         raise ConfigError(
             f"name = {tables['name']!r}: the file name is the device's name", where=str(path), remedy="leave `name` out"
         )
-    profile = check(DeviceProfile, {**tables, "name": name}, path)
+    if address:
+        tables["address"] = address
+    if mark:
+        tables, base = _in_mode(tables, mode, path), base + AT + mode
+    return _checked({**tables, "name": base}, path)
+
+
+def read_identities(folder: Path) -> dict[str, Identity]:
+    """Name -> [identity] of every profile in `folder`, and nothing else of them read; wrong ones are left out."""
+    found = {}
+    for name in profile_names(folder):
+        with contextlib.suppress(ConfigError):
+            tables, path = _tables(name, folder)
+            found[name] = check(Identity, tables.get("identity", {}), path)
+    return found
+
+
+def profile_names(folder: Path) -> list[str]:
+    """The names of the profiles in `folder`."""
+    return sorted(one.stem for one in folder.glob("*.toml") if not one.name.endswith(".local.toml"))
+
+
+def _tables(name: str, folder: Path) -> tuple[dict[str, Any], Path]:
+    path, local = folder / f"{name}.toml", folder / f"{name}.local.toml"
+    if not local.is_file():
+        return read_toml(path), path
+    return merged(read_toml(path), read_toml(local)), Path(f"{path} + {local.name}")
+
+
+def _in_mode(tables: dict[str, Any], mode: str, path: Path) -> dict[str, Any]:
+    modes = tables.get("modes", {})
+    if not isinstance(modes, Mapping) or not isinstance(modes.get(mode), Mapping):
+        known = modes if isinstance(modes, Mapping) else ()
+        raise ConfigError(unknown("power mode", mode, known), where=f"{path}, modes")
+    return merged(tables, modes[mode])
+
+
+def _checked(tables: dict[str, Any], path: Path) -> DeviceProfile:
+    profile = check(DeviceProfile, tables, path)
     if profile.address and profile.transport == "local":
         raise ConfigError(
             f"address = {profile.address!r}, but the transport is local: this machine would be measured instead",

@@ -83,7 +83,9 @@ def test_without_an_engine_latency_cannot_be_measured(tmp_path):
     with pytest.raises(Exception, match="cannot be started"):
         diagnose(read_profile("bench", tmp_path), seconds=0.1)
     (tmp_path / "odd.toml").write_text("[runtimes.onnxruntime]\nproviders = ['NoSuchProvider']\n", encoding="utf-8")
-    assert "can be imported" in told(diagnose(read_profile("odd", tmp_path), 0.1), "engine onnxruntime")
+    found = diagnose(read_profile("odd", tmp_path), 0.1)
+    assert "has no NoSuchProvider" in told(found, "engine onnxruntime")
+    assert "no engine can be used" in told(found, "latency")
 
 
 @pytest.mark.parametrize(("name", "status"), [("simulated", 0), ("no-such", 4)])

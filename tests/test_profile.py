@@ -6,6 +6,8 @@ import shutil
 
 import pytest
 
+from harness.baseline.files import baseline_path
+from harness.case import Case
 from harness.errors import ConfigError
 from harness.profile import read_profile
 
@@ -41,18 +43,6 @@ def refused(devices, text: str) -> str:
     with pytest.raises(ConfigError) as caught:
         read_profile("board", devices)
     return caught.value.sentence
-
-
-def shipped(checkout):
-    return sorted(one.stem for one in (checkout / "devices").glob("*.toml") if not one.name.endswith(".local.toml"))
-
-
-def test_every_shipped_profile_is_right(checkout):
-    assert {"host", "simulated"} <= set(shipped(checkout))
-    for name in shipped(checkout):
-        profile = read_profile(name, checkout / "devices")
-        assert profile.name == name
-        assert profile.description
 
 
 def test_a_profile_is_named_after_its_file_and_says_which_engine_each_runtime_is(devices):
@@ -92,6 +82,21 @@ FAULTS = [
     ('budgets = { frame_p99_ms = "50" }', "budgets.frame_p99_ms = '50'"),
     ("advice = { fps_mean = false }", "advice.fps_mean = False"),
     ("advice = 3", "advice = 3"),
+    ("facts = { dla_int8_tops = 0 }", "facts.dla_int8_tops = 0"),
+    ("facts = { fp16_tops = 1 }", "no key called 'facts.fp16_tops', did you mean 'facts."),
+    ('identity = { soc = "x" }', "no key called 'identity.soc', did you mean 'identity.soc_id'?"),
+    ('identity = { soc_id = "x" }', "identity.soc_id = 'x': Input should be a valid list"),
+    ("identity = { soc_id = [532] }", "identity.soc_id.0 = 532"),
+    ('identity = { soc_id = [""] }', "identity.soc_id.0 = ''"),
+    ('identity = { pci = ["0x10de"] }', "identity.pci.0 = '0x10de'"),
+    ('identity = { usb = ["1A6E:089A"] }', "identity.usb.0 = '1A6E:089A'"),
+    ('needs = { files = { "dev/npu" = "x" } }', "needs.files.dev/npu"),
+    ('needs = { commands = { run = "" } }', "needs.commands.run = ''"),
+    ('needs = { modules = ["numpy"] }', "needs.modules = ('numpy',)"),
+    ("needs = { drivers = {} }", "no key called 'needs.drivers'"),
+    ("modes = 3", "modes = 3"),
+    ("modes = { fast = 3 }", "modes.fast = 3"),
+    ('modes = { "a/b" = {} }', "modes has names that cannot stand in a path: ['a/b']"),
 ]
 
 
@@ -150,7 +155,7 @@ def test_without_a_word_nothing_is_limited(devices):
 
 # engine -> options -> what the message says
 OPTIONS = [
-    ("litert", "threds = 2", "no key called 'threds', did you mean 'threads'? known: threads"),
+    ("litert", "threds = 2", "no key called 'threds', did you mean 'threads'? known: delegate, "),
     ("litert", 'threads = "2"', "threads = '2': Input should be a valid integer"),
     ("litert", "threads = true", "threads = True: Input should be a valid integer"),
     ("litert", "threads = 1.5", "threads = 1.5: Input should be a valid integer"),
@@ -273,3 +278,62 @@ def test_a_wrong_local_file_is_named(devices, local, said):
 def test_where_there_is_no_device_at_all_the_error_says_where_to_stand(tmp_path):
     with pytest.raises(ConfigError, match="run it in the repository, where devices/ lies"):
         read_profile("host", tmp_path)
+
+
+POWERED = """
+[conditions]
+power_mode = "MAXN"
+max_start_c = 50
+[facts]
+int8_tops = 85
+memory_mib = 4096
+[modes.15W.conditions]
+power_mode = "MODE_15W"
+[modes.15W.facts]
+int8_tops = 7
+[modes.15W.runtimes.simulated]
+speed = 0.5
+[runtimes.simulated]
+seed = 4
+"""
+
+
+@pytest.mark.parametrize("name", ["board:15W", "board@15W"])
+def test_a_power_mode_is_laid_over_the_profile_and_named_with_it(devices, name):
+    (devices / "board.toml").write_text(POWERED)
+    profile = read_profile(name, devices)
+    assert (profile.name, profile.file) == ("board@15W", "devices/board.toml")
+    assert (profile.conditions.power_mode, profile.conditions.max_start_c) == ("MODE_15W", 50)
+    assert (profile.facts.int8_tops, profile.facts.memory_mib) == (7, 4096)
+    assert profile.engine_options("simulated") == {"seed": 4, "speed": 0.5}
+    whole = read_profile("board", devices)
+    assert (whole.name, whole.conditions.power_mode, whole.facts.int8_tops) == ("board", "MAXN", 85)
+
+
+@pytest.mark.parametrize("mode", ["15w", "", "30W", "15W:15W", "../x", "15W@15W", "\n"])
+def test_an_unknown_power_mode_is_answered_with_the_known_ones(devices, mode):
+    (devices / "board.toml").write_text(POWERED)
+    with pytest.raises(ConfigError, match=r"no power mode called .*known: 15W \(.*board.toml, modes\)") as caught:
+        read_profile(f"board:{mode}", devices)
+    assert caught.value.sentence.isprintable()
+
+
+@pytest.mark.parametrize("modes", ["", "modes = 3\n", "modes = { x = 3 }\n"])
+def test_a_profile_without_power_modes_has_none_to_choose(devices, modes):
+    (devices / "board.toml").write_text(f"{modes}[runtimes.simulated]\n")
+    with pytest.raises(ConfigError, match="no power mode called 'x'"):
+        read_profile("board:x", devices)
+
+
+def test_a_local_file_changes_the_power_mode_too_and_a_wrong_value_in_a_mode_is_refused(devices):
+    (devices / "board.toml").write_text(POWERED)
+    (devices / "board.local.toml").write_text("[modes.15W.facts]\nint8_tops = 6\n")
+    assert read_profile("board:15W", devices).facts.int8_tops == 6
+    (devices / "board.local.toml").write_text("[modes.15W.facts]\nint8_tops = 0\n")
+    with pytest.raises(ConfigError, match=r"facts\.int8_tops = 0"):
+        read_profile("board:15W", devices)
+
+
+def test_the_baseline_of_a_power_mode_lies_in_a_folder_of_its_own(tmp_path):
+    path = baseline_path(tmp_path, Case("orin@15W", "eyes", "int8", "trt-fp16"))
+    assert path == tmp_path / "orin@15W" / "eyes" / "int8.trt-fp16.json"

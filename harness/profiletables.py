@@ -1,0 +1,103 @@
+"""The tables of a device profile: facts, identity, needs, power and conditions, as schemas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from harness.config import Schema
+
+Positive = Annotated[float, Field(gt=0)]
+Limit = Annotated[float, Field(ge=0)]
+Text = Annotated[str, Field(min_length=1)]
+HexId = Annotated[str, Field(pattern="^[0-9a-f]{4}(:[0-9a-f]{4})?$")]
+Absolute = Annotated[str, Field(pattern="^/")]
+
+
+class Facts(Schema):
+    """What the data sheet says, each with its source in a comment of the profile: the peaks of a roofline.
+
+    All dense: a sparse figure counts operations with zeros that are never done. int8_tops, fp16_tflops, fp32_tflops:
+    of the GPU or NPU that the profile's engines use; dla_int8_tops: of all its DLAs together.
+    """
+
+    memory_mib: Positive | None = None
+    memory_bandwidth_gb_s: Positive | None = None
+    int8_tops: Positive | None = None
+    fp16_tflops: Positive | None = None
+    fp32_tflops: Positive | None = None
+    dla_int8_tops: Positive | None = None
+
+
+class Identity(Schema):
+    """What the machine itself must say; any of a list. All that is asked must hold, but of pci and usb only one.
+
+    device_tree_compatible: whole entries of /proc/device-tree/compatible, or what stands in one between "," and "+".
+    device_tree_model: a part of that text. soc_id: machine, family or soc_id of /sys/devices/soc0. cpu_vendor and
+    machine: of /proc/cpuinfo and uname. pci, usb: vendor:device of an accelerator, or its vendor alone.
+    """
+
+    device_tree_compatible: tuple[Text, ...] = ()
+    device_tree_model: tuple[Text, ...] = ()
+    soc_id: tuple[Text, ...] = ()
+    cpu_vendor: tuple[Text, ...] = ()
+    machine: tuple[Text, ...] = ()
+    pci: tuple[HexId, ...] = ()
+    usb: tuple[HexId, ...] = ()
+
+
+class Needs(Schema):
+    """What must be there before anything is measured: name -> how to get it. " or " between alternatives.
+
+    files: device nodes, as patterns. libraries: as the loader finds them. commands: on PATH. modules: of `python`.
+    """
+
+    files: Mapping[Absolute, Text] = {}
+    libraries: Mapping[Text, Text] = {}
+    commands: Mapping[Text, Text] = {}
+    modules: Mapping[Text, Text] = {}
+
+
+class Power(Schema):
+    """How the power of this device is told. rule: its name in results; rails: channels of `probe` that add up.
+
+    scope: what they cover ("module", "board input", "CPU package"); gain_percent: error of the sensor; beside: more
+    sensors as "probe/channel". Frames run for `window_s` at least, between two idle times of `idle_s`.
+    """
+
+    rule: Text
+    probe: Text
+    rails: Annotated[tuple[Text, ...], Field(min_length=1)]
+    scope: Text
+    gain_percent: Limit = 0.0
+    beside: tuple[str, ...] = ()
+    window_s: Annotated[float, Field(ge=10)] = 10.0
+    idle_s: Annotated[float, Field(ge=1)] = 5.0
+
+    @model_validator(mode="after")
+    def _rails_are_different(self) -> Power:
+        if len(set(self.rails)) < len(self.rails):
+            raise ValueError(f"rails = {list(self.rails)}: each rail once, or its power counts twice")
+        return self
+
+
+class Conditions(Schema):
+    """What must hold before, during and after the frames; what was not so makes the numbers INVALID.
+
+    Empty or absent: not asked. power_mode: nvpmodel's name of it. max_start_c, max_c: hottest place before and at any
+    time. max_background_percent: of the cores, by others. max_oc3_per_s: this board's own rate of OC3 events. Without
+    min_free_disk_mib nothing is even begun.
+    """
+
+    power_mode: str = ""
+    clocks_pinned: bool = False
+    governor: str = ""
+    online_cores: tuple[Annotated[int, Field(ge=0, lt=4096)], ...] = ()
+    max_start_c: float | None = None
+    max_c: float | None = None
+    max_background_percent: Limit | None = None
+    max_swap_mib: Limit | None = None
+    max_oc3_per_s: Positive | None = None
+    min_free_disk_mib: Limit = 64.0

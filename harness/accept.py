@@ -28,6 +28,7 @@ from harness.measurement import residual_fault
 from harness.remember import remember, values_of
 from harness.rules import Outcome
 from harness.session import Session
+from harness.unchanged import EXACT
 from harness.verdict import judge_liveness
 
 DEFAULT_SESSIONS = 12
@@ -146,13 +147,15 @@ def _baseline(session: Session, case: Case, wanted: Acceptance, old: Baseline | 
             f"the first and the second half of the sessions differ in {', '.join(moved)} by more than is tolerated",
             where=case.key, remedy="the machine changed meanwhile: look for other load, heat and clocks",
         )  # fmt: skip
+    told = values_of([run for one in sessions for run in one])
+    kept = sorted({*whole, *(metric for metric in EXACT if metric in told)})
     identity = session.identity(case)
     fixed = {name: value for name, value in identity.items() if name != "unit"}
     return Baseline(
         case=case, accepted_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), accepted_by=wanted.by,
         reason=wanted.reason, commit=commit_of(session.setup.root), identity=fixed, context={},
         advice=tuple(sorted(metric for metric, said in split.items() if said == "noisy")),
-        sessions=(*_kept(old, wanted, fixed), *_sessions(session, case, sessions, sorted(whole), identity)),
+        sessions=(*_kept(old, wanted, fixed), *_sessions(session, case, sessions, kept, identity)),
     )  # fmt: skip
 
 

@@ -26,6 +26,8 @@ PACKAGES = {
     "onnxruntime": "onnxruntime",
     "openvino": "openvino",
     "litert": "ai-edge-litert",
+    "executorch": "executorch",
+    "torch": "torch",
     "simulated": "dms-harness",
 }
 
@@ -36,7 +38,7 @@ def prediction_key(job: Job, profile: DeviceProfile) -> str:
     They can where the worker runs in this interpreter, so that the engine's version and the CPU
     are known before it starts, and where all code is the harness's own.
     """
-    engine = _engine_version(job.engine)
+    engine = _engine_version(job)
     if profile.transport != "local" or profile.python or not engine or job.task.name == "custom":
         return ""
     parts = {
@@ -100,9 +102,11 @@ def _path(cache: Path, key: str) -> Path:
     return cache / "predictions" / f"{key}.npz"
 
 
-def _engine_version(engine: str) -> str:
+def _engine_version(job: Job) -> str:
+    """Of the engine's package and of the one that it is asked to load; empty where either is not known."""
+    plugin = str(job.options.get("plugin", ""))
     try:
-        return metadata.version(PACKAGES[engine])
+        return " ".join(map(metadata.version, filter(None, [PACKAGES[job.engine], plugin])))
     except (KeyError, metadata.PackageNotFoundError):
         return ""
 

@@ -27,6 +27,7 @@ DERIVED = {
     "accuracy_min_percent": Limit(unit="%", better="more"),
     "accuracy_loss_points": Limit(unit="points", better="less"),
     "label_flips_percent": Limit(unit="%", better="less"),
+    "engine_flips_percent": Limit(unit="%", better="less"),
     "memory_share_percent": Limit(unit="%", better="less"),
     "net_power_w": Limit(unit="W", better="less"),
 }
@@ -57,7 +58,7 @@ def budgets_of(profile: DeviceProfile, card: ModelCard) -> tuple[Budget, ...]:
     the same metric and stays as binding as these; what only the card limits is a gate.
     ConfigError for a metric that does not exist.
     """
-    device_file = f"devices/{profile.name}.toml"
+    device_file = profile.file
     gates = list(_budgets(profile.budgets, True, device_file))
     general = [
         *_budgets(EMBEDDED, profile.embedded, "the embedded class of devices"),
@@ -81,7 +82,12 @@ def tolerances_of(profile: DeviceProfile) -> dict[str, float]:
     """
     for metric in profile.tolerances:
         if metric not in METRICS:
-            raise ConfigError(unknown("metric", metric, METRICS), where=f"devices/{profile.name}.toml, tolerances")
+            raise ConfigError(unknown("metric", metric, METRICS), where=f"{profile.file}, tolerances")
+        if METRICS[metric].exact:
+            raise ConfigError(
+                f"{metric} is compared exactly: it takes no tolerance", where=f"{profile.file}, tolerances",
+                remedy="accept another baseline where it may be worse from now on",
+            )  # fmt: skip
     general = {one.name: one.tolerance_percent for one in METRICS.values() if one.tolerance_percent is not None}
     return {**general, **profile.tolerances}
 

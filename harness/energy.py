@@ -73,6 +73,8 @@ def energy_of(run: Run) -> Energy | str:
     rule = power_rule(run)
     if rule is None:
         return "no power sensor was asked"
+    if run.facts.get("composed"):
+        return "power: the tool ran the frames in a process of its own, whose start would be counted too"
     sensor = sensor_of(run, rule)
     if isinstance(sensor, str):
         return sensor

@@ -20,12 +20,14 @@ from harness.record import SessionRecord
 from harness.rules import Outcome
 from harness.stats.sequential import mean_burst, stride_for
 from harness.stats.sessions import LOOKS
+from harness.unchanged import EXACT, judge_unchanged
 from harness.verdict import TailTest, Verdict, given
 
 ROLLING_SESSIONS = 12
 POOLED_UNITS = 3
 OPEN = (Outcome.INCONCLUSIVE, Outcome.INVALID)
 NAME = "baseline"
+ACCEPTED = "accepted baseline"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +58,7 @@ class Lookback:
             found = [one for each in earlier for one in judge_change(measurement, each, self.tolerances)]
             if settled(found, measurement, earlier):
                 break
-        return found
+        return [*found, *judge_unchanged(measurement, _exact_values(baseline), ACCEPTED)]
 
     def _rolling(self, case: Case, identity: Mapping[str, Any], baseline: Baseline) -> list[Earlier]:
         """One session of each of the last runs since the baseline was accepted, where there are enough."""
@@ -138,11 +140,17 @@ def _without_unit(identity: Mapping[str, Any]) -> dict[str, Any]:
 def _pinned(baseline: Baseline, tolerances: Mapping[str, float]) -> Earlier:
     known = [metric for metric in tolerances if all(metric in one.values for one in baseline.sessions)]
     return Earlier(
-        name="accepted baseline",
+        name=ACCEPTED,
         logs={metric: session_logs(baseline.sessions, metric) for metric in known},
         known_work_ns=_known_work([one.context for one in baseline.sessions]),
         advice=frozenset(baseline.advice),
     )
+
+
+def _exact_values(baseline: Baseline) -> dict[str, list[float]]:
+    """What every session of the baseline tells of the exact metrics."""
+    told = [metric for metric in EXACT if all(metric in one.values for one in baseline.sessions)]
+    return {metric: [value for one in baseline.sessions for value in one.values[metric]] for metric in told}
 
 
 def _rolled(records: Sequence[SessionRecord], baseline: Baseline, tolerances: Mapping[str, float]) -> Earlier:

@@ -19,6 +19,7 @@ from harness.profile import Conditions
 from harness.tasks import Score
 
 CAMERA_FPS = 30.0
+FLIPS = ("label_flips_percent", "engine_flips_percent")
 RESIDUAL_SHARE = 0.001
 RESIDUAL_FLOOR_NS = 20_000
 
@@ -28,7 +29,8 @@ class Measurement:
     """One case measured: its runs, and its accuracy where labels exist.
 
     parent_score: of the variant that this one was made from, on the same runtime and frames; parity: the two
-    beside each other, frame by frame.
+    beside each other, frame by frame. engine_parity: the same beside the runtime `reference_engine`, which ran the same
+    variant.
     device_memory_mb: what the device has, where its profile says so; otherwise the device is asked. wanted: the
     conditions of the profile. discarded: runs of a session that the device disturbed, so that it was measured again.
     """
@@ -39,6 +41,8 @@ class Measurement:
     score: Score | None = None
     parent_score: Score | None = None
     parity: Parity | None = None
+    engine_parity: Parity | None = None
+    reference_engine: str = ""
     device_memory_mb: float | None = None
     simulated: bool = False
     wanted: Conditions = field(default_factory=Conditions)
@@ -91,6 +95,10 @@ class Measurement:
         known = [one for one in values if one is not None]
         return median(known) if known and (METRICS[metric].once or len(known) == len(values)) else None
 
+    def flips_parity(self, metric: str) -> Parity | None:
+        """What a count of changed answers is taken from: the parent's answers, or another engine's."""
+        return self.parity if metric == "label_flips_percent" else self.engine_parity
+
     def _derived(self, metric: str) -> float | None:
         if metric == "memory_share_percent":
             peak = self.value("peak_memory_mb")
@@ -98,9 +106,9 @@ class Measurement:
             return 100 * peak / device if peak and device else None
         if metric == "net_power_w":
             return self.net_power_w[0] if self.net_power_w else None
-        if metric == "label_flips_percent":
-            flips = self.parity.flips if self.parity else None
-            return None if flips is None or self.parity is None else 100 * flips / self.parity.frames
+        if metric in FLIPS:
+            parity = self.flips_parity(metric)
+            return None if parity is None or parity.flips is None else 100 * parity.flips / parity.frames
         if self.score is None:
             return None
         if metric == "accuracy_min_percent":

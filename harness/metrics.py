@@ -10,6 +10,13 @@ import numpy as np
 
 from harness.case import STAGES, Array, Run
 from harness.energy import Energy, energy_of
+from harness.placement import (
+    batch_norms_left,
+    float32_share_percent,
+    partitions,
+    placed_share_percent,
+    unfused_share_percent,
+)
 from harness.stats.bounds import minimum_frames, nearest_rank
 from harness.surroundings import Temperatures, temperatures, throttled_share, utilisation_percent
 
@@ -29,7 +36,7 @@ class Metric:
     speed: depends on how fast the machine is at the moment (the smoke plan never judges these).
     frames: comes from the timed frames, so it means something only where these became steady and add
     up. stage and share: of a percentile, which is judged by the exact bound over frames. once: told by one process
-    of a session only.
+    of a session only. exact: the same in every process, so that no worse than the accepted baseline means just that.
     tolerance_percent: how much worse than the accepted baseline is still tolerated; None: not compared.
     """
 
@@ -41,6 +48,7 @@ class Metric:
     speed: bool = True
     frames: bool = False
     once: bool = False
+    exact: bool = False
     stage: str = ""
     share: float | None = None
     tolerance_percent: float | None = None
@@ -159,6 +167,10 @@ def _peak(run: Run) -> float | None:
     return (max(peaks) + run.marks.get("nvmap_bytes", 0.0)) / MB if peaks else None
 
 
+def _exact(name: str, unit: str, better: Literal["less", "more"], of: Callable[[Run], float | None]) -> Metric:
+    return Metric(name=name, unit=unit, better=better, of=of, min_frames=0, speed=False, exact=True)
+
+
 _WINDOWS = WINDOW_FRAMES * MINIMUM_WINDOWS
 _P99 = minimum_frames(0.99)
 _OTHER = (
@@ -176,6 +188,10 @@ _OTHER = (
            of=_cpu_percentile(0.95), min_frames=minimum_frames(0.95)),
     Metric(name="frame_cpu_p99_ms", unit="ms", better="less", frames=True,
            of=_cpu_percentile(0.99), min_frames=_P99),
+    Metric(name="infer_mean_ms", unit="ms", better="less", of=_mark("infer_mean_ns", MS), min_frames=0),
+    Metric(name="accelerator_share_percent", unit="%", better="more", of=_mark("accelerator_share", 0.01),
+           min_frames=0),
+    Metric(name="build_ms", unit="ms", better="less", of=_mark("build_ns", MS), min_frames=0),
     Metric(name="import_ms", unit="ms", better="less", of=_mark("import_ns", MS)),
     Metric(name="load_ms", unit="ms", better="less", of=_mark("load_ns", MS), tolerance_percent=25.0),
     Metric(name="first_inference_ms", unit="ms", better="less", of=_mark("first_inference_ns", MS)),
@@ -205,6 +221,11 @@ _OTHER = (
     Metric(name="cpu_utilisation_percent", unit="%", better="less", of=_utilisation("cpu")),
     Metric(name="gpu_utilisation_percent", unit="%", better="less", of=_utilisation("gpu")),
     Metric(name="memory_controller_percent", unit="%", better="less", of=_utilisation("memory_controller")),
+    _exact("placed_share_percent", "%", "more", placed_share_percent),
+    _exact("partitions", "parts", "less", partitions),
+    _exact("float32_share_percent", "%", "less", float32_share_percent),
+    _exact("unfused_share_percent", "%", "less", unfused_share_percent),
+    _exact("batch_norms_left", "nodes", "less", batch_norms_left),
 )  # fmt: skip
 
 METRICS: dict[str, Metric] = {one.name: one for one in (*_latency_metrics(), *_OTHER)}

@@ -122,6 +122,14 @@ def _power(inputs: Inputs) -> Ruling:
     return Ruling(outcome=Outcome.FAIL if low > inputs["limit"] else Outcome.INCONCLUSIVE)
 
 
+def _exact(inputs: Inputs) -> Ruling:
+    """The worst of `now` against the worst of `before`: the same in every process, but for `slack` of rounding."""
+    worst = min if inputs["better"] == "more" else max
+    fall = worst(inputs["before"]) - worst(inputs["now"])
+    lost = fall if inputs["better"] == "more" else -fall
+    return Ruling(outcome=Outcome.FAIL if lost > inputs["slack"] else Outcome.PASS)
+
+
 def _agreement(inputs: Inputs) -> Ruling:
     """`flips` of `frames` labels differ; at most `allowed_share` may."""
     found = judge_agreement(inputs["flips"], inputs["frames"], inputs["allowed_share"], alpha=inputs["alpha"])
@@ -148,5 +156,6 @@ RULES: dict[str, Callable[[Inputs], Ruling]] = {
     "resamples/1": _resamples,
     "agreement/1": _agreement,
     "power/1": _power,
+    "exact/1": _exact,
     "given/1": _given,
 }

@@ -9,25 +9,24 @@ from pathlib import Path
 from typing import Any
 
 from harness import against, lookback
-from harness.accuracy import keep_predictions, load_predictions, prediction_key, score_of
+from harness.answers import Answers
 from harness.budgets import MB_PER_MIB, Budget, budgets_for, budgets_of, check_metric, tolerances_of
 from harness.case import Array, Case, Job, Run
 from harness.errors import HarnessError
 from harness.fingerprint import identity_of, provenance_of
-from harness.measurement import Measurement
+from harness.measurement import FLIPS, Measurement
 from harness.model import ModelCard
 from harness.paired import PairedRun
-from harness.parity import compare_with_parent, slice_advice
+from harness.parity import slice_advice
 from harness.prepare import Preparation, Progress, Setup, cases_of, check_card
 from harness.rules import Outcome
 from harness.running import Runner
-from harness.tasks import Score, open_task
 from harness.verdict import Verdict, given, judge, judge_liveness, wants_frames
 
 ALIVE = "outputs_alive"
 MOST_FRAMES = 20_000
-FLIPS = "label_flips_percent"
-PAIRED_ACCURACY = {"accuracy_loss_points", FLIPS}
+PAIRED_ACCURACY = {"accuracy_loss_points", "label_flips_percent"}
+ENGINE_FLIPS = "engine_flips_percent"
 
 
 @dataclass
@@ -48,14 +47,16 @@ class Session:
     unanswered: dict[tuple[Case, str], HarnessError] = field(default_factory=dict)
     verdicts: list[Verdict] = field(default_factory=list)
     cases: dict[Case, ModelCard] = field(init=False)
-    _scores: dict[Case, Score] = field(default_factory=dict)
-    _known: dict[Case, tuple[Array, ...]] = field(default_factory=dict)
     _asked: set[tuple[Case, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         """ConfigError where there is no case, or a budget names no metric."""
         self.cases = cases_of(self.setup)
         self._preparation = Preparation(self.setup, self.cases, self.progress)
+        self._answers_of = Answers(
+            preparation=self._preparation, errors=self.errors, timed=self._timed_predictions,
+            predict=lambda case, labelled: self.predict(case, labelled).predictions,
+        )  # fmt: skip
         self._runner = Runner(setup=self.setup, progress=self.progress, note=self._preparation.note)
         for card in self.setup.cards:
             check_card(card)
@@ -94,7 +95,7 @@ class Session:
         measured = self.measurement(case)
         if measured.score is None and self.cases[case].labelled:
             with self._remembered(case):
-                self.measurements[case] = measured = replace(measured, score=self._score(case))
+                self.measurements[case] = measured = replace(measured, score=self._answers_of.score(case))
         return measured
 
     def with_parent(self, case: Case) -> Measurement:
@@ -102,16 +103,27 @@ class Session:
         measured, parent = self.with_accuracy(case), self.parent(case)
         if measured.parity is None and parent is not None:
             with self._remembered(case):
-                score, labelled = self._score(parent), self._preparation.labelled(case)
-                job = self._preparation.job(case, timed=False)
-                parity = compare_with_parent(
-                    open_task(job.task, job.input), self._known[parent], self._known[case], labelled.truths,
-                    labelled.samples,
-                )  # fmt: skip
+                parity, score = self._answers_of.beside(case, parent), self._answers_of.score(parent)
                 self.measurements[case] = measured = replace(measured, parent_score=score, parity=parity)
                 for sentence in slice_advice(case.key, parity):
                     self._preparation.note(sentence)
         return measured
+
+    def with_reference_engine(self, case: Case) -> Measurement:
+        """The same beside the same variant on the device's first runtime that takes it, which is not timed for that."""
+        measured, reference = self.with_accuracy(case), self.reference_engine(case)
+        if measured.engine_parity is None and reference is not None:
+            with self._remembered(case):
+                parity = self._answers_of.beside(case, reference)
+                self.measurements[case] = measured = replace(
+                    measured, engine_parity=parity, reference_engine=reference.runtime
+                )
+        return measured
+
+    def reference_engine(self, case: Case) -> Case | None:
+        """The case of the same variant on the first runtime that takes it; None where that is this very case."""
+        first = next(one for one in self.cases if (one.model, one.variant) == (case.model, case.variant))
+        return None if first == case else first
 
     def parent(self, case: Case) -> Case | None:
         """The case of the variant that this one was made from, on the same runtime."""
@@ -173,8 +185,8 @@ class Session:
         budgets = budgets_for(self.budgets(case), metric)
         while budgets:
             measured = self._measured_for(case, metric)
-            if metric == FLIPS and measured.parity is not None and measured.parity.flips is None:
-                return []  # the task's answers are no labels
+            if metric in FLIPS and _uncountable(measured, metric):
+                return []
             tail = self._lookback.tail_test(case, metric, self.identity(case), self.setup.tail)
             found = [judge(budget, measured, tail) for budget in budgets]
             frames = sum(len(run.frame_ns) for run in measured.runs)
@@ -203,7 +215,9 @@ class Session:
     def unjudged(self, case: Case) -> list[str]:
         """The metrics of the case that have a limit and that nobody asked for yet."""
         comparable = self.cases[case].labelled and self.parent(case) is not None
-        pointless = set() if comparable else PAIRED_ACCURACY
+        pointless = set() if comparable else set(PAIRED_ACCURACY)
+        if not self.cases[case].labelled or self.reference_engine(case) is None:
+            pointless.add(ENGINE_FLIPS)
         limited = {one.metric for one in self.budgets(case)} - pointless
         return sorted(metric for metric in limited if (case, metric) not in self._asked)
 
@@ -221,8 +235,10 @@ class Session:
         return self._runner.run(self._preparation.job(case, timed=False, labelled_path=str(labelled)), "predict")
 
     def _measured_for(self, case: Case, metric: str) -> Measurement:
-        if not self.cases[case].labelled or not metric.startswith(("accuracy_", "label_")):
+        if not self.cases[case].labelled or not metric.startswith(("accuracy_", "label_", "engine_")):
             return self.measurement(case)
+        if metric == ENGINE_FLIPS:
+            return self.with_reference_engine(case)
         return self.with_parent(case) if metric in PAIRED_ACCURACY else self.with_accuracy(case)
 
     @contextmanager
@@ -248,43 +264,14 @@ class Session:
         )  # fmt: skip
 
     def _labels_to_predict(self, case: Case) -> str:
-        """The labelled frames for the timed worker to predict as well; empty where nobody asks or all is known.
+        wanted = case in self.accuracy_wanted and self.cases[case].labelled
+        return self._answers_of.pack_to_predict(case) if wanted else ""
 
-        Labels that cannot be read cost the accuracy only, so their error waits until the score is asked for.
-        """
-        if case not in self.accuracy_wanted or not self.cases[case].labelled:
-            return ""
-        try:
-            path = str(self._preparation.labelled(case).folder)
-        except HarnessError:
-            return ""
-        known = load_predictions(self.setup.cache, self._prediction_key(case, path))
-        return "" if known is not None else path
+    def _timed_predictions(self, case: Case) -> tuple[Array, ...]:
+        return self.measurements[case].runs[0].predictions if case in self.measurements else ()
 
-    def _score(self, case: Case) -> Score:
-        if case not in self._scores:
-            if case in self.errors:
-                raise self.errors[case]
-            labelled = self._preparation.labelled(case)
-            job = self._preparation.job(case, timed=False, labelled_path=str(labelled.folder))
-            predictions = self._predictions(case, prediction_key(job, self.setup.profile), labelled.folder)
-            self._known[case] = predictions
-            self._scores[case] = score_of(open_task(job.task, job.input), predictions, labelled)
-        return self._scores[case]
 
-    def _predictions(self, case: Case, key: str, labelled: Path) -> tuple[Array, ...]:
-        """From the cache, from the timed worker, or from one more worker; in this order."""
-        kept = load_predictions(self.setup.cache, key)
-        if kept is not None:
-            self._preparation.note(f"{case.key}: accuracy taken from the cache ({key})")
-            return kept
-        timed = self.measurements[case].runs[0].predictions if case in self.measurements else ()
-        fresh = timed or self.predict(case, labelled).predictions
-        try:
-            keep_predictions(self.setup.cache, key, fresh)
-        except OSError as error:
-            self._preparation.note(f"{case.key}: predictions were not kept in {self.setup.cache}: {error.strerror}")
-        return fresh
-
-    def _prediction_key(self, case: Case, labelled_path: str) -> str:
-        return prediction_key(self._preparation.job(case, timed=False, labelled_path=labelled_path), self.setup.profile)
+def _uncountable(measured: Measurement, metric: str) -> bool:
+    """True where no changed answers can be counted: the task's answers are no labels, or no other engine ran them."""
+    parity = measured.flips_parity(metric)
+    return metric == ENGINE_FLIPS if parity is None else parity.flips is None

@@ -11,7 +11,7 @@ import numpy as np
 from harness.budgets import Budget
 from harness.case import Case, Run
 from harness.context import disturbed, idle_disturbed
-from harness.measurement import Measurement, residual_fault, steady
+from harness.measurement import FLIPS, Measurement, residual_fault, steady
 from harness.metrics import METRICS, Metric, stage_times
 from harness.rules import Outcome, decide
 from harness.stats.bounds import ALPHA
@@ -124,7 +124,7 @@ def wants_frames(verdict: Verdict) -> bool:
 
 
 def judge_liveness(measurement: Measurement) -> Verdict:
-    """Outputs must be finite, differ between frames, and repeat for the same frame."""
+    """Outputs must be finite, differ between frames, repeat for the same frame, and be computed each time."""
     faults = sorted({fault for run in measurement.runs for fault in _liveness_faults(run)})
     if faults:
         outcome = Outcome.FAIL
@@ -190,9 +190,11 @@ def _question(budget: Budget, measurement: Measurement, value: float | None, tai
     parity = measurement.parity
     if parity is not None and budget.metric == "accuracy_loss_points":
         return parity.rule, {**inputs, **parity.inputs, "margin": budget.limit / 100, "alpha": ALPHA}
-    if parity is not None and budget.metric == "label_flips_percent":
+    if budget.metric in FLIPS:
+        compared = measurement.flips_parity(budget.metric)
+        assert compared is not None  # there is a value
         return "agreement/1", {
-            **inputs, "flips": parity.flips, "frames": parity.frames, "allowed_share": budget.limit / 100,
+            **inputs, "flips": compared.flips, "frames": compared.frames, "allowed_share": budget.limit / 100,
             "alpha": ALPHA,
         }  # fmt: skip
     return "limit/1", {**inputs, **_limit_inputs(budget, measurement, value)}
@@ -231,6 +233,7 @@ def _liveness_faults(run: Run) -> list[str]:
             ("outputs_finite", "hold NaN or infinity"),
             ("outputs_vary", "are the same for every frame, black, white and noise too"),
             ("outputs_repeat", "differ when the same frame is shown again"),
+            ("repeats_computed", "come over 10 % sooner when a frame is repeated, from a cache"),
         )
         if not facts.get(fact, True) and not (fact == "outputs_vary" and facts.get("outputs_empty"))
     ]

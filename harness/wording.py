@@ -90,7 +90,8 @@ def _frames_wanted(found: Any) -> str:
 
 def _say_flips(budget: Budget, measurement: Measurement, value: float, inputs: Any, ruling: Ruling) -> str:
     found = ruling.found
-    counted = f"{inputs['flips']} of {inputs['frames']} answers differ from the parent's, {value:.3g} %"
+    whose = "the parent's" if budget.metric == "label_flips_percent" else f"those of {measurement.reference_engine}"
+    counted = f"{inputs['flips']} of {inputs['frames']} answers differ from {whose}, {value:.3g} %"
     return f"{counted} [{100 * found.low:.3g}, {100 * found.high:.3g}]; allowed {budget.limit:g} % ({budget.source})"
 
 
@@ -113,7 +114,18 @@ _MEMORY = "compare model and runtime memory, then the engine's arena and thread 
 _HEAT = "let the device cool, see to its fan or heat sink, or choose a power mode that it can keep"
 _LOAD = "look for other load, then for work that could run on another unit"
 _ENERGY = "see which rail takes it, then precision, power mode and how much of the model runs on the accelerator"
+_PLACEMENT = "see which nodes the unit refused (the engine's log names them), and change them or the engine's version"
+_FUSION = "look at the nodes between a convolution and its activation: export again, or fold them"
 NEXT_STEPS = {
+    "placed_share_percent": _PLACEMENT,
+    "accelerator_share_percent": "see what the runtime does around the accelerator: copies, calls, casts at the edges",
+    "infer_mean_ms": "the tool tells averages only: see which layers take most of them",
+    "build_ms": "keep the built engine: name a cache folder in the entry's options",
+    "partitions": _PLACEMENT,
+    "float32_share_percent": "see which layers stayed in float, and quantise them or convert the model anew",
+    "unfused_share_percent": _FUSION,
+    "batch_norms_left": _FUSION,
+    "engine_flips_percent": "compare preprocessing, precision and quantisation of the two engines, output by output",
     "fps_fluctuation_percent": "look for other load, for heat and for clocks that change",
     "peak_memory_mb": _MEMORY,
     "memory_share_percent": _MEMORY,
@@ -163,6 +175,7 @@ def unmeasured(metric: str, measurement: Measurement) -> str:
             "memory_share_percent": "the profile does not say how much memory the device has (facts.memory_mib)",
             "accuracy_loss_points": "there is no parent variant to compare with",
             "label_flips_percent": "no parent variant, or a task whose answers are not labels",
+            "engine_flips_percent": "no other engine of this device ran the variant",
             "net_power_w": "the profile names no power sensor ([power])",
         }.get(metric, "no labels: accuracy was not measured")
     frames = min((len(run.frame_ns) for run in measurement.runs), default=0)
@@ -170,4 +183,4 @@ def unmeasured(metric: str, measurement: Measurement) -> str:
     if frames < needed:
         windows = f" ({MINIMUM_WINDOWS} windows of {WINDOW_FRAMES})" if "fluctuation" in metric else ""
         return f"needs {needed} frames{windows}, has {frames}"
-    return "this device does not tell"
+    return "this engine does not tell" if METRICS[metric].exact else "this device does not tell"

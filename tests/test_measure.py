@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from harness.caching import PAIRS
 from harness.errors import EngineError
 from harness.frames import Frame, write_pack
 from harness.measure import measure
@@ -21,6 +22,7 @@ from harness.tasks import Geometry
 MS = 1_000_000
 EXACT = {"infer_ms": 8, "sigma": 0, "load_ms": 30, "runtime_bytes": 5_000_000, "model_bytes": 7_000_000}
 READ = CLOCK_READ_NS
+REPEATS = 2 * (1 + PAIRS)  # each pair, and one beforehand that says how long they take
 PREPARED = Geometry(1.0, 1.0, 0.0, 0.0)
 
 
@@ -72,7 +74,8 @@ def test_the_phases_come_in_order_and_are_told_as_they_come(make_job, labelled, 
     measured(make_job(EXACT, labelled_path=labelled), lambda *words: said.append(words))
     assert said == [
         ("loading", 0, 1), *[("warm-up", 0, 40)] * 5, ("warm-up", 5, 40), ("measuring", 0, 60),
-        *[("outputs", 0, 1)] * 9, ("accuracy", 1, 5),
+        *[("outputs", 0, 1)] * 9, ("repeats", 0, 32), *[("repeats", pair, 32) for pair in range(32)],
+        ("accuracy", 1, 5),
     ]  # fmt: skip
 
 
@@ -192,7 +195,7 @@ def test_garbage_is_not_collected_while_frames_are_timed_and_collected_again_aft
     assert calls[:2] == ["prepare", "enter"]
     assert calls[2 : 2 + warm_up] == [True] * warm_up
     assert calls[2 + warm_up : 2 + warm_up + 60] == [False] * 60
-    assert calls[2 + warm_up + 60 :] == [True] * 9 + ["exit"]
+    assert calls[2 + warm_up + 60 :] == [True] * (9 + REPEATS) + ["exit"]
     assert gc.isenabled()
 
 
@@ -239,8 +242,8 @@ def test_an_untimed_run_holds_predictions_and_marks_but_no_frame(make_job, label
     assert run.marks["load_ns"] == 30 * MS + READ
 
 
-# 80 frames stand before the predictions of a timed job: the first, 10 of warm-up, 60 timed, 9 that show life.
-@pytest.mark.parametrize(("timed", "fault_at", "kept_runs"), [(True, 82, 1), (False, 2, 0)])
+# 146 stand before the predictions of a timed job: the first, 10 of warm-up, 60 timed, 9 that show life, 66 in pairs.
+@pytest.mark.parametrize(("timed", "fault_at", "kept_runs"), [(True, 82 + REPEATS, 1), (False, 2, 0)])
 def test_only_a_timed_run_outlives_a_failure_in_the_predictions(make_job, labelled, timed, fault_at, kept_runs):
     kept = []
     sim = {**EXACT, "fault": "fail_at_run", "fault_at": fault_at}

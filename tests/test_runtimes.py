@@ -108,7 +108,7 @@ def test_a_file_that_is_no_model_is_refused_with_its_name(engine, tmp_path):
 def test_the_int8_tflite_file_runs_wholly_inside_the_delegate(card):
     _, facts, runtime = run("litert", str(card.parent / "int8.tflite"))
     assert facts["providers"] == ["XNNPACK"]
-    assert facts["placement"]["delegate"] == 1.0
+    assert facts["placement"]["XNNPACK"] == 1.0
     assert facts["partitions"] == 1
     assert {one.dtype for one in runtime.inputs} == {"int8"}
 

@@ -99,10 +99,10 @@ def test_a_failure_in_the_accuracy_alone_leaves_the_measurement_and_is_remembere
 
 
 def test_a_crash_while_predicting_leaves_what_was_timed_and_is_not_tried_again(make_session, make_model, quick):
-    # The timed worker runs 1 first frame, 10 to warm up, 60 timed, 9 to see whether the outputs live.
+    # The timed worker runs 1 first frame, 10 to warm up, 60 timed, 9 to see whether the outputs live, 66 in pairs.
     said = []
-    model = make_model(sigma=0, fault="crash", fault_at=80)
-    session = make_session(model, plan=replace(quick, accuracy_frames=100), said=said, power=None)
+    model = make_model(sigma=0, fault="crash", fault_at=146)
+    session = make_session(model, plan=replace(quick, accuracy_frames=200), said=said, power=None)
     measured = session.measurement(FP32)
     for _ in range(2):
         with pytest.raises(WorkerError, match="crashed with SIGABRT"):
@@ -114,8 +114,8 @@ def test_a_crash_while_predicting_leaves_what_was_timed_and_is_not_tried_again(m
 
 def test_an_engine_that_fails_while_it_predicts_leaves_what_the_same_worker_timed(make_session, make_model, quick):
     said = []
-    model = make_model(sigma=0, fault="fail_at_run", fault_at=80)
-    session = make_session(model, plan=replace(quick, accuracy_frames=100), said=said, power=None)
+    model = make_model(sigma=0, fault="fail_at_run", fault_at=146)
+    session = make_session(model, plan=replace(quick, accuracy_frames=200), said=said, power=None)
     session.accuracy_wanted.add(FP32)
     measured = session.measurement(FP32)
     assert len(measured.runs[0].frame_ns) == 60

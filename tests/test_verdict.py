@@ -28,6 +28,7 @@ MS = 1_000_000
 MARKS = [
     "import_ns", "load_ns", "first_inference_ns", "file_bytes", "device_memory_bytes", "peak_load_bytes",
     "rss_after_load_bytes", "rss_steady_bytes", "pss_bytes", "nvmap_bytes",
+    "infer_mean_ns", "accelerator_share", "build_ns",
 ]  # fmt: skip
 SMALL = ["rss_before_import_bytes", "rss_after_import_bytes", "rss_before_frames_bytes"]
 SURE = "(95 % sure if misses are independent)"
@@ -39,6 +40,12 @@ LOSS = Parity(
     frames=2000, loss_points=40.0, flips=900, rule="tango/1", slices={},
     inputs={"only_reference_right": 850, "only_candidate_right": 50, "frames": 2000},
 )  # fmt: skip
+
+
+PLACED = {
+    "placement": {"NPU": 0.5, "CPU": 0.5}, "promised": "NPU", "partitions": 4, "layer_precisions": {"f32": 1.0},
+    "fusion": {"convolutions": 4, "with_activation": 1, "batch_norms": 2},
+}  # fmt: skip
 
 
 def budget(metric: str, limit: float, gate: bool = True) -> Budget:
@@ -171,8 +178,10 @@ def sensed(run: Run) -> Run:
 @pytest.mark.parametrize("metric", sorted({*METRICS, *DERIVED} - {"throttled_share_percent"}))
 def test_every_broken_limit_says_what_to_do_next_and_only_speed_blames_a_stage(make_run, metric):
     marks = dict.fromkeys(MARKS, 90e6) | dict.fromkeys(SMALL, 1.0)
-    run = sensed(make_run(late(3000, 200), cpu_ns=late(3000, 200), marks=marks))
-    measured = measurement(run, score=score(50), parent_score=score(90), parity=LOSS, device_memory_mb=100.0)
+    run = sensed(make_run(late(3000, 200), cpu_ns=late(3000, 200), marks=marks, facts=PLACED))
+    measured = measurement(
+        run, score=score(50), parent_score=score(90), parity=LOSS, engine_parity=LOSS, device_memory_mb=100.0
+    )
     verdict = judge(budget(metric, 1e12 if budget(metric, 1).better == "more" else 1e-3), measured)
     assert verdict.outcome == "FAIL"
     step = verdict.sentence.partition("; next: ")[2]
@@ -302,6 +311,7 @@ def test_a_run_is_steady_unless_it_says_otherwise(make_run):
         ({"outputs_finite": False}, "the outputs hold NaN or infinity;"),
         ({"outputs_vary": False}, "the outputs are the same for every frame, black, white and noise too;"),
         ({"outputs_repeat": False}, "the outputs differ when the same frame is shown again;"),
+        ({"repeats_computed": False}, "the outputs come over 10 % sooner when a frame is repeated, from a cache;"),
         ({"outputs_finite": False, "outputs_vary": False}, "black, white and noise too and hold NaN or infinity;"),
     ],
 )

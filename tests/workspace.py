@@ -16,7 +16,9 @@ SIMULATED = CHECKOUT / "suites" / "models" / "simulated_eyes"
 
 
 # As strict as this project itself.
+# anyio's plug-in, which other packages bring, warns under this pytest.
 STRICT = """[pytest]
+addopts = -p no:anyio
 filterwarnings =
     error
     default::pytest_benchmark.logger.PytestBenchmarkWarning

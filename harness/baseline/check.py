@@ -22,6 +22,7 @@ from harness.baseline.layout import (
     session_digest,
 )
 from harness.case import Case
+from harness.metrics import METRICS
 
 HEADER = {"schema_version", "case", "accepted", "identity", "context", "advice", "sessions", "digest"}
 ACCEPTED = {"at", "by", "reason", "commit"}
@@ -213,4 +214,8 @@ def _is_band(value: Any) -> bool:
 
 
 def _is_stored(metric: str, value: Any) -> bool:
-    return _is_number(value) and 0 < value <= LARGEST and (type(value) is int or not is_whole(metric))
+    """Positive, since logs are compared; what is compared exactly may be nothing at all."""
+    if not _is_number(value):
+        return False
+    enough = value >= 0 if METRICS[metric].exact else value > 0
+    return enough and value <= LARGEST and (type(value) is int or not is_whole(metric))

@@ -25,9 +25,30 @@ def difference_table(old: Baseline | None, new: Baseline) -> str:
     """
     sessions = [*(old.sessions if old else ()), *new.sessions]
     metrics = sorted({metric for one in sessions for metric in one.values})
-    rows = [HEAD, tuple("---" for _ in HEAD), *(tuple(_cells(old, new, metric)) for metric in metrics)]
+    rows = [HEAD, tuple("---" for _ in HEAD), *(tuple(_row(old, new, metric)) for metric in metrics)]
     table = "\n".join(f"| {' | '.join(map(_escaped, row))} |" for row in rows)
     return f"{_escaped(new.reason)} ({_escaped(new.accepted_by)}, {len(new.sessions)} sessions)\n\n{table}\n"
+
+
+def _row(old: Baseline | None, new: Baseline, metric: str) -> Iterator[str]:
+    return _exact_cells(old, new, metric) if METRICS[metric].exact else _cells(old, new, metric)
+
+
+def _exact_cells(old: Baseline | None, new: Baseline, metric: str) -> Iterator[str]:
+    """The worst value of each side: every process tells the same, and any fall is found."""
+    before, now = _worst(old, metric), _worst(new, metric)
+    yield metric
+    yield before
+    yield now
+    yield "none" if before == now else NONE
+    yield from (NONE, NONE, "any" if now != NONE else NONE)
+    yield "gone" if now == NONE else "yes"
+
+
+def _worst(baseline: Baseline | None, metric: str) -> str:
+    worst = min if METRICS[metric].better == "more" else max
+    told = [value for one in (baseline.sessions if baseline else ()) for value in one.values.get(metric, ())]
+    return f"{worst(told):.4g} {METRICS[metric].unit}".strip() if told else NONE
 
 
 def _cells(old: Baseline | None, new: Baseline, metric: str) -> Iterator[str]:

@@ -81,6 +81,7 @@ def _counts(session: Session, gates: list[Verdict]) -> list[str]:
 
 
 def _next(session: Session, state: str) -> str:
-    if state == "INCONCLUSIVE" and not session.setup.plan.judges_speed:
-        return SMOKE_NEXT.format(session.setup.plan.name)
+    setup = session.setup
+    if state == "INCONCLUSIVE" and setup.profile.judges_speed and not setup.plan.judges_speed:
+        return SMOKE_NEXT.format(setup.plan.name)
     return NEXT[state]

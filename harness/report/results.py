@@ -21,6 +21,7 @@ from harness.report.banner import banner
 from harness.report.environment import Environment
 from harness.report.nanoseconds import encode_ns
 from harness.report.plain import plain
+from harness.report.roofline_table import roofline_values
 from harness.report.values import all_cases, simulated, verdicts_of
 from harness.session import Session
 from harness.tasks import Score
@@ -82,7 +83,7 @@ def _case(session: Session, case: Case) -> Mapping[str, Any]:
         "parent": parent.key if parent else None,
         "status": "measured" if measured else "error",
         "verdicts": [_verdict(one) for one in verdicts_of(session) if one.case == case],
-        **(_measured(measured) if measured else {}),
+        **({**_measured(measured), "roofline": roofline_values(session, measured)} if measured else {}),
     }
 
 

@@ -54,7 +54,7 @@ def silent_sensors(session: Session) -> list[str]:
     """A sentence about the sensors that the profile names and that could not be opened."""
     runs = [run for measured in measured_cases(session) for run in measured.runs]
     missing = dict.fromkeys(trace.probe for run in runs for trace in run.traces if trace.missing)
-    device = session.setup.profile.name
+    device = session.setup.profile.name.partition("@")[0]
     return [f"not to be read here: {', '.join(missing)}; harness doctor --device={device} says why"] if missing else []
 
 

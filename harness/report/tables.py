@@ -1,4 +1,4 @@
-"""What was measured, as tables: stage latency, memory, each variant against its parent."""
+"""What was measured, as tables: stage latency, its roofline, memory, each variant against its parent."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from harness.metrics import METRICS
 from harness.report.budget_tables import advice_table, gate_table
 from harness.report.change_tables import change_table
 from harness.report.layout import Row, Table
+from harness.report.placement_table import placement_table
+from harness.report.roofline_table import roofline_table
 from harness.report.sensor_tables import energy_table, heat_table
 from harness.report.values import measured_cases, number, simulated, simulated_note, titled
 from harness.session import Session
@@ -55,8 +57,8 @@ PRETENDED_NOTE = "~: SIMULATED engine"
 def all_tables(session: Session) -> list[Table]:
     """Every table of the report in reading order; those without rows are left out."""
     makers = (
-        latency_table, steadiness_table, memory_table, energy_table, heat_table, comparison_table, change_table,
-        gate_table, advice_table,
+        latency_table, steadiness_table, roofline_table, placement_table, memory_table, energy_table, heat_table,
+        comparison_table, change_table, gate_table, advice_table,
     )  # fmt: skip
     return [table for maker in makers if (table := maker(session)).rows]
 

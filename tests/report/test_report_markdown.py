@@ -74,7 +74,7 @@ def test_hostile_names_make_no_markup_in_the_whole_report():
     assert tags == {"<details>", "</details>", "<summary>", "</summary>"}
     assert not re.search(r"@octocat|#77|\x1b|\x00|\u202e|http://", text)
     tables = re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)
-    assert len(tables) == 5
+    assert len(tables) == 6
     assert all(len({line.count("|") for line in table.splitlines()}) == 1 for table in tables)
 
 
@@ -113,7 +113,7 @@ def test_a_simulated_device_is_marked_in_the_title_and_at_every_table():
     text = markdown(known)
     assert text.startswith("## dms-harness: PASS [SIMULATED]\n")
     tables = re.findall(r"<summary>(.*?)</summary>", text)
-    assert len(tables) == 5
+    assert len(tables) == 6
     assert all("[SIMULATED]" in one for one in tables[:-1])
 
 

@@ -201,7 +201,7 @@ def test_every_table_of_a_simulated_device_and_the_banner_say_so():
     known = session(measurement(simulated=True, score=score()), simulated=True)
     known.verdicts += [verdict(), verdict(gate=False)]
     lines = terminal_lines(known)
-    assert sum(line.endswith("[SIMULATED]") for line in lines) == 6
+    assert sum(line.endswith("[SIMULATED]") for line in lines) == 7
     assert "SIMULATED" in banner(known).sentence
 
 

@@ -28,6 +28,7 @@ END_WITH_PARENT = "DMS_END_WITH_PARENT"
 LAST_PATH = "DMS_LAST_PATH"
 PR_SET_PDEATHSIG = 1
 FAILED = 3
+NO_MEMORY = ("bad_alloc", "allocate memory")
 
 
 def main(arguments: List[str]) -> int:
@@ -98,13 +99,13 @@ def _end_with_parent() -> None:
 
 
 def _explain(error: BaseException) -> HarnessError:
-    if isinstance(error, HarnessError):
-        return error
-    if isinstance(error, MemoryError) or "bad_alloc" in str(error) or "allocate memory" in str(error):
+    if isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY):
         return WorkerError(
             f"out of memory: {str(error) or type(error).__name__}",
             remedy="the model needs more than memory_limit_mib of the device profile allows",
         )
+    if isinstance(error, HarnessError):
+        return error
     return WorkerError(f"{type(error).__name__}: {error}")
 
 

@@ -43,7 +43,8 @@ def file(tmp_path) -> Path:
 
 
 def check(session) -> dict:
-    found = session.check(INT8, "baseline")
+    """The verdicts of what is compared by statistics; what must not change at all has its own tests."""
+    found = [one for one in session.check(INT8, "baseline") if one.rule != "exact/1"]
     remember(session, "pytest")
     return {(one.metric, one.change.against if one.change else ""): one for one in found}
 

@@ -12,6 +12,7 @@ from traces import BEGIN_S, PERIOD_S, milliwatt, run_of, trace, working
 from harness.case import STAGES
 from harness.metrics import METRICS, stage_times, window_fps
 from harness.telemetry import Channel, PowerRule, Telemetry
+from harness.unchanged import EXACT
 
 MS = 1_000_000
 STAGES_AND_FRAME = (*STAGES, "frame")
@@ -125,10 +126,17 @@ def test_the_peak_of_a_device_whose_gpu_has_its_own_memory_is_that_of_the_proces
     assert value("peak_memory_mb", make_run(STEPS, marks=marks)) == 160
 
 
+TOLD = {
+    "infer_mean_ms": ({"infer_mean_ns": 2_500_000}, 2.5),
+    "accelerator_share_percent": ({"accelerator_share": 0.18}, 18.0),
+    "build_ms": ({"build_ns": 7_000_000}, 7.0),
+}
+
+
 def test_every_metric_is_tried_by_hand():
     latency = {f"{stage}_{label}_ms" for stage in ("pre", "infer", "post", "frame") for label in
                ("p25", "p50", "p90", "p95", "p99", "p999", "max")}  # fmt: skip
-    assert set(METRICS) == latency | set(EXPECTED) | set(SENSED)
+    assert set(METRICS) == latency | set(EXPECTED) | set(SENSED) | set(TOLD) | set(EXACT)
 
 
 @pytest.mark.parametrize(
@@ -186,8 +194,14 @@ def test_a_window_is_thirty_frames_and_the_rest_is_left_out(make_run):
 def test_speed_is_what_depends_on_the_machine_of_the_moment():
     assert {name for name, one in METRICS.items() if not one.speed} == {
         "model_memory_mb", "runtime_memory_mb", "peak_memory_mb", "file_size_mb", "device_memory_mb", "pss_mb",
-        "gpu_memory_mb", "memory_growth_kb_per_frame",
+        "gpu_memory_mb", "memory_growth_kb_per_frame", *EXACT,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("metric", "mark", "value"), [(name, *one) for name, one in TOLD.items()])
+def test_what_an_engine_tells_of_itself_needs_no_timed_frame(make_run, metric, mark, value):
+    assert METRICS[metric].value(make_run([], marks=mark)) == pytest.approx(value)
+    assert METRICS[metric].value(make_run([])) is None
 
 
 PERCENTILES = {"p25": 0.25, "p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
@@ -210,6 +224,7 @@ def test_only_what_comes_from_the_timed_frames_needs_steady_frames():
     assert {name for name, one in METRICS.items() if not one.frames} == {
         "import_ms", "load_ms", "first_inference_ms", "model_memory_mb", "runtime_memory_mb", "peak_memory_mb",
         "device_memory_mb", "file_size_mb", "pss_mb", "gpu_memory_mb", "memory_growth_kb_per_frame", *SENSED,
+        *TOLD, *EXACT,
     }  # fmt: skip
 
 
@@ -227,4 +242,5 @@ def test_a_simulated_run_gives_every_metric_a_finite_number_or_none(make_job, qu
     assert all(math.isfinite(one) and one >= -1e-9 for one in values.values() if one is not None)
     assert {name for name, one in values.items() if one is None} == {
         "pss_mb", "gpu_memory_mb", "cpu_utilisation_percent", "gpu_utilisation_percent", "memory_controller_percent",
+        "float32_share_percent", "unfused_share_percent", "batch_norms_left", *TOLD,
     }  # fmt: skip

@@ -88,6 +88,17 @@ def test_the_accepted_model_passes_and_is_shown_beside_what_was_before(accepted)
     assert {one.metric for one in last.verdicts} == outcomes.keys()
 
 
+def test_a_fall_in_placement_is_red_although_the_time_still_fits(accepted):
+    accepted.rewrite(SIM, '"infer_ms": 3.5', '"infer_ms": 3.5, "placed_share": 0.25, "partitions": 20')
+    done = accepted.pytest(*BASELINE)
+    assert done.status == 1
+    outcomes = {one["metric"]: one["outcome"] for case in done.measured() for one in case["verdicts"]}
+    assert {name for name, outcome in outcomes.items() if outcome == "FAIL"} == {"placed_share_percent", "partitions"}
+    assert outcomes["frame_p25_ms"] == "PASS"
+    assert "placed_share_percent: 25 %, 100 % in the accepted baseline; worse, whatever the time says" in done.output
+    assert "simulated 25, CPU 75" in done.output or "CPU 75, simulated 25" in done.output
+
+
 def test_a_slower_model_is_red_with_what_is_tolerated_and_what_would_be_seen(accepted):
     slow_down(accepted)
     done = accepted.pytest(*BASELINE)

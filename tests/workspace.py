@@ -16,9 +16,9 @@ SIMULATED = CHECKOUT / "suites" / "models" / "simulated_eyes"
 
 
 # As strict as this project itself.
-# anyio's plug-in, which other packages bring, warns under this pytest.
+# Plug-ins that other packages bring, and that a team's repository need not have, are half of a session's start.
 STRICT = """[pytest]
-addopts = -p no:anyio
+addopts = -p no:anyio -p no:hypothesispytest -p no:hydra_pytest -p no:jaxtyping -p no:kgb
 filterwarnings =
     error
     default::pytest_benchmark.logger.PytestBenchmarkWarning

@@ -28,7 +28,7 @@ from harness.measurement import residual_fault
 from harness.remember import remember, values_of
 from harness.rules import Outcome
 from harness.session import Session
-from harness.unchanged import EXACT
+from harness.unchanged import EXACT, slack
 from harness.verdict import judge_liveness
 
 DEFAULT_SESSIONS = 12
@@ -147,8 +147,9 @@ def _baseline(session: Session, case: Case, wanted: Acceptance, old: Baseline | 
             f"the first and the second half of the sessions differ in {', '.join(moved)} by more than is tolerated",
             where=case.key, remedy="the machine changed meanwhile: look for other load, heat and clocks",
         )  # fmt: skip
-    told = values_of([run for one in sessions for run in one])
-    kept = sorted({*whole, *(metric for metric in EXACT if metric in told)})
+    kept = sorted({*whole, *_alike(session, case, sessions)})
+    if wanted.add and old is not None:
+        kept = [metric for metric in kept if metric not in EXACT or metric in old.sessions[0].values]
     identity = session.identity(case)
     fixed = {name: value for name, value in identity.items() if name != "unit"}
     return Baseline(
@@ -157,6 +158,19 @@ def _baseline(session: Session, case: Case, wanted: Acceptance, old: Baseline | 
         advice=tuple(sorted(metric for metric, said in split.items() if said == "noisy")),
         sessions=(*_kept(old, wanted, fixed), *_sessions(session, case, sessions, kept, identity)),
     )  # fmt: skip
+
+
+def _alike(session: Session, case: Case, sessions: Sequence[Sequence[Run]]) -> list[str]:
+    """The exact metrics that all processes tell; HarnessError where they tell different things."""
+    told = values_of([run for one in sessions for run in one])
+    for metric in EXACT:
+        values = told.get(metric)
+        if values and max(values) - min(values) > slack(values):
+            raise HarnessError(
+                f"{metric} is not the same in every process: {min(values):g} to {max(values):g}", where=case.key,
+                remedy="see what the engine decides anew at each load, and fix it in the entry's options",
+            )  # fmt: skip
+    return [metric for metric in EXACT if metric in told]
 
 
 def _trustworthy(session: Session, case: Case, wanted: Acceptance) -> list[Sequence[Run]]:

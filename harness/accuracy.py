@@ -7,7 +7,8 @@ import inspect
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -17,11 +18,14 @@ import numpy as np
 
 from harness import tasks
 from harness.case import Array, Job, pack_ragged, read_arrays, unpack_ragged
+from harness.modelfile.pte import XNNPACK
 from harness.packing import Labelled
 from harness.profile import DeviceProfile
 from harness.tasks import Score, Task
 from harness.tasks.preprocess import RESIZER
 
+_ORT_CPU = "CPUExecutionProvider"
+_LIBRARY = re.compile(r"\.(so[.\d]*|dll)$")
 PACKAGES = {
     "onnxruntime": "onnxruntime",
     "openvino": "openvino",
@@ -103,12 +107,43 @@ def _path(cache: Path, key: str) -> Path:
 
 
 def _engine_version(job: Job) -> str:
-    """Of the engine's package and of the one that it is asked to load; empty where either is not known."""
+    """Of the engine's package and of the one that it is asked to load; empty where these are not all that decides."""
     plugin = str(job.options.get("plugin", ""))
     try:
-        return " ".join(map(metadata.version, filter(None, [PACKAGES[job.engine], plugin])))
+        known = " ".join(map(metadata.version, filter(None, [PACKAGES[job.engine], plugin])))
+        return known if _packages_alone(job) and not any(_foreign(_texts(job.options), plugin)) else ""
     except (KeyError, metadata.PackageNotFoundError):
         return ""
+
+
+def _packages_alone(job: Job) -> bool:
+    """Whether the entry runs in its packages on the CPU: drivers, libraries and kept contexts have no version here."""
+    options = {"providers": [_ORT_CPU], "target": "CPU", "device": "cpu", "backend": XNNPACK, **job.options}
+    rules = {
+        "onnxruntime": bool(options.get("plugin")) or list(options["providers"]) == [_ORT_CPU],
+        "openvino": options["target"] == "CPU",
+        "litert": not options.get("delegate"),
+        "executorch": options["backend"] == XNNPACK,
+        "torch": options["device"] == "cpu",
+    }
+    return rules.get(job.engine, True) and not options.get("context_cache")
+
+
+def _foreign(texts: Iterable[str], plugin: str) -> Iterator[str]:
+    """Those that name a file, or a library that is not the plug-in package's own."""
+    own = {one.name for one in metadata.files(plugin) or ()} if plugin else set()
+    yield from (one for one in texts if Path(one).is_file() or (_LIBRARY.search(one) and one not in own))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All texts in nested options, but the names of options."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        for one in value:
+            yield from _texts(one)
+    elif isinstance(value, str) and value:
+        yield value
 
 
 def _cpu() -> Mapping[str, Any]:

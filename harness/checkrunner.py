@@ -49,6 +49,7 @@ def _check_runner(parsed: argparse.Namespace) -> tuple[str, int]:
     command = command_of(tuple(parsed.runner[1:] if parsed.runner[:1] == ["--"] else parsed.runner))
     check_program(command)
     deadlines = Deadlines(parsed.hello_deadline, parsed.load_deadline, parsed.infer_deadline, parsed.bye_deadline)
+    deadlines.check()
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(command, deadlines, parsed.model, _options(parsed.option), Path(folder))
         results = check_runner(bench, parsed.only)

@@ -88,12 +88,12 @@ def _add_doctor(commands: Any) -> None:
 
 def _doctor(parsed: argparse.Namespace) -> tuple[str, int]:
     from harness.doctor import diagnose
-    from harness.identity import require_present
+    from harness.identity import require_board
     from harness.influence import last_influence, measure_influence, remember_influence
     from harness.profile import read_profile
 
     profile = read_profile(parsed.device, Path("devices"), parsed.address)
-    require_present(profile, Path("devices"))
+    require_board(profile, Path("devices"))
     found = diagnose(profile)
     lines = list(found.lines)
     if parsed.influence:
@@ -171,7 +171,7 @@ def _user() -> str:
 
 
 def _session(parsed: argparse.Namespace) -> Session:
-    from harness.identity import require_present
+    from harness.identity import require_present, runtimes_in_use
     from harness.model import find_cards
     from harness.plans import plan_named
     from harness.prepare import Setup
@@ -182,13 +182,13 @@ def _session(parsed: argparse.Namespace) -> Session:
     root = Path.cwd()
     models = [name.strip() for name in parsed.models.split(",") if name.strip()]
     profile = read_profile(parsed.device, root / "devices")
-    require_present(profile, root / "devices")
     setup = Setup(
         profile=profile, cards=find_cards(models, root / "suites" / "models"),
         named=bool(models), plan=plan_named("standard", profile.judges_speed), work=root / "reports" / "work",
         root=root, cache=root / ".cache" / "dms-harness", baselines=root / "baselines",
         history="" if parsed.history == "none" else str(parsed.history),
     )  # fmt: skip
+    require_present(profile, root / "devices", runtimes_in_use(setup))
     return Session(setup=setup, progress=ProgressLine(sys.stderr))
 
 

@@ -30,6 +30,7 @@ NO_NUMPY = "No module named 'numpy'"
 SURVEY_DEADLINE_S = 120.0
 AGENT = "harness.agent"
 CAP_DEADLINES = 20
+UNCAPPED = ("building", "loading")
 PACKAGE = Path(__file__).resolve().parent
 
 
@@ -135,11 +136,15 @@ def _environment(profile: DeviceProfile, folder: Path, root: Path | None) -> dic
 
 
 class _Listener:
-    """Hands words of progress on; says True only while there is progress, and never beyond the cap."""
+    """Hands words of progress on; says True only while there is progress, and never beyond the cap.
+
+    Building and loading do not count against the cap: an engine may be built for longer than it is measured.
+    """
 
     def __init__(self, progress: Progress, cap_s: float) -> None:
         self._progress, self._last = progress, ("", -1)
-        self._until_s = time.monotonic() + cap_s
+        self._heard_s = time.monotonic()
+        self._until_s = self._heard_s + cap_s
 
     def __call__(self, line: str) -> bool:
         if not line.startswith(PROGRESS):
@@ -150,9 +155,11 @@ class _Listener:
         except (ValueError, KeyError, TypeError):
             return False
         self._progress(phase, done, total)
-        moved = (phase, done) != self._last
-        self._last = (phase, done)
-        return moved and time.monotonic() < self._until_s
+        moved, now_s = (phase, done) != self._last, time.monotonic()
+        if phase in UNCAPPED:
+            self._until_s += now_s - self._heard_s
+        self._last, self._heard_s = (phase, done), now_s
+        return moved and now_s < self._until_s
 
 
 def _result(timed: bool, errand: _Errand, ended: Exit) -> Run:

@@ -11,6 +11,7 @@ import numpy as np
 
 from harness.dispatch import run_survey
 from harness.errors import printable
+from harness.identity import absences
 from harness.powersensor import PowerSensor, Window, rails_of, smallest_step
 from harness.probes import PROBES
 from harness.profile import DeviceProfile
@@ -58,6 +59,8 @@ def _lines(profile: DeviceProfile, found: Survey) -> Iterator[str]:
     yield _line("clock", f"steps of {found.timer_resolution_ns} ns")
     for entry, fault in found.engines.items():
         yield _line(f"engine {entry}", printable(fault) or "can be imported")
+    for one in absences(profile):
+        yield _line("missing", printable(one))
     named = [one for one in found.traces if one.probe in profile.probes]
     for trace in named:
         yield from _sensor_lines(trace, "")

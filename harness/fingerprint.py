@@ -22,7 +22,10 @@ from harness.telemetry import Telemetry
 PROTOCOL = 2
 MACHINE_FACTS = ("machine", "cpu", "board", "cores", "os", "unit")
 TOOL_FACTS = ("python", "numpy", "resizer")
-ENGINE_FACTS = ("engine", "version", "precision", "threads", "providers", "session_config")
+# Not the providers: which were asked for stands in the engine's options, and which took the nodes is what is compared.
+ENGINE_FACTS = ("engine", "version", "precision", "threads", "session_config")
+# What was asked of the engine; where a model ran is compared as soon as this is the same.
+ASKED = ("device", "engine", "engine_options", "input", "task")
 PLAN_FIELDS = ("name", "frames", "runs", "warmup_window", "warmup_cap_frames", "distinct_frames", "minimum_s")
 
 

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, TYPE_CHECKING
 
 from harness import presence
 from harness.errors import ConfigError
 from harness.profile import DeviceProfile, read_identities
 from harness.profiletables import Identity
 
+if TYPE_CHECKING:
+    from harness.prepare import Setup
+
 ANSWER_S = 3.0
+KEPT_BYTES = 2**20
+LEAST_MEMORY, MOST_MEMORY = 0.75, 1.1
 Said = Mapping[str, Sequence[str]]
 PARTS = {
     "device_tree_compatible": "device tree", "device_tree_model": "device-tree model", "soc_id": "SoC",
@@ -32,18 +40,31 @@ MODULES = {
 def require_present(profile: DeviceProfile, folder: Path, runtimes: Sequence[str] = (), root: str = "/") -> None:
     """ConfigError with all that this machine lacks for `runtimes` of the profile (empty: all), each with its remedy.
 
-    Looks, loads nothing, and takes seconds at most. A simulated device is always there. `folder`: of the profiles.
+    Looks, loads nothing, and takes seconds at most. A simulated device is any machine. `folder`: of the profiles.
     """
-    if profile.simulated:
-        return
-    said = presence.identity(root)
-    foreign = list(differences(profile.identity, said))
     missing = absences(profile, runtimes, root)
-    if not foreign and not missing:
-        return
-    what = f"this machine is no {profile.name}" if foreign else f"{profile.name} is not ready"
-    remedy = f"run it on the board itself; here --device={_fitting(said, folder)}" if foreign else ""
-    raise ConfigError(f"{what}: {'; '.join([*foreign, *missing])}", where=profile.file, remedy=remedy)
+    require_board(profile, folder, root, missing)
+    if missing:
+        raise ConfigError(f"{profile.name} is not ready: {'; '.join(missing)}", where=profile.file)
+
+
+def require_board(profile: DeviceProfile, folder: Path, root: str = "/", missing: Sequence[str] = ()) -> None:
+    """ConfigError where this machine is another board, whatever is there; `missing` is told besides."""
+    said = presence.identity(root)
+    foreign = [] if profile.simulated else list(differences(profile.identity, said))
+    if foreign:
+        raise ConfigError(
+            f"this machine is no {profile.name}: {'; '.join([*foreign, *missing])}", where=profile.file,
+            remedy=f"run it on the board itself; here --device={_fitting(said, folder)}",
+        )  # fmt: skip
+
+
+def runtimes_in_use(setup: Setup) -> list[str]:
+    """The runtimes of the profile that take a file of one of the cards: what the others lack does not matter."""
+    from harness.prepare import file_format
+
+    variants = [(card, variant) for card in setup.cards for variant in card.variants]
+    return [one for one in setup.profile.runtimes if any(file_format(setup.profile, *pair, one) for pair in variants)]
 
 
 def differences(identity: Identity, said: Said) -> Iterator[str]:
@@ -55,15 +76,20 @@ def differences(identity: Identity, said: Said) -> Iterator[str]:
     ids = [(bus, one) for bus in ("pci", "usb") for one in getattr(identity, bus)]
     if ids and not any(_plugged(one, said[bus]) for bus, one in ids):
         yield f"it has no accelerator with {' or '.join(f'{bus.upper()} id {one}' for bus, one in ids)}"
+    words = [word for entry in said["device_tree_compatible"] for word in re.split("[,+]", entry)]
+    others = [word for word in words if word.startswith(identity.not_compatible)]
+    if others:
+        yield f"its device tree says {', '.join(dict.fromkeys(others))}, which is another board"
+    if identity.memory_mib and not any(_holds(identity.memory_mib, one) for one in said["memory_mib"]):
+        told = " ".join([*said["memory_mib"], "MiB"]) if said["memory_mib"] else "nothing"
+        yield f"its memory says {told}, the profile expects {identity.memory_mib:g} MiB less what firmware keeps"
 
 
 def absences(profile: DeviceProfile, runtimes: Sequence[str] = (), root: str = "/") -> list[str]:
     """What is missing of the profile's [needs] and of the engines of `runtimes` (empty: all), each with its remedy."""
-    needs = profile.needs
-    remedies = {
-        "files": needs.files, "libraries": needs.libraries, "commands": needs.commands,
-        "modules": _modules(profile, runtimes or tuple(profile.runtimes)),
-    }  # fmt: skip
+    runtimes = runtimes or tuple(profile.runtimes)
+    remedies = {kind: _needed(profile, runtimes, kind) for kind in ("files", "libraries", "commands")}
+    remedies["modules"] = _modules(profile, runtimes)
     wanted = {kind: list(names) for kind, names in remedies.items()}
     python = profile.python or sys.executable
     absent, silence = _asked(python, wanted, root)
@@ -79,11 +105,17 @@ def _sentences(kind: str, names: Sequence[str], remedies: Mapping[str, str], pyt
         yield f"no {same}{'' if same.startswith('/') else place} ({remedy})"
 
 
+def _needed(profile: DeviceProfile, runtimes: Sequence[str], kind: str) -> dict[str, str]:
+    """Name -> remedy: what every runtime needs, and what `runtimes` need besides."""
+    own = [table for entry, table in profile.needs.runtimes.items() if entry in runtimes]
+    return {name: remedy for table in (profile.needs, *own) for name, remedy in getattr(table, kind).items()}
+
+
 def _modules(profile: DeviceProfile, runtimes: Sequence[str]) -> dict[str, str]:
     """Module -> remedy: numpy, those of the engines of `runtimes` and their plug-ins, and what [needs] names beyond."""
     engines = {MODULES[engine] for engine in map(profile.engine, runtimes) if engine in MODULES}
     plugins = {str(profile.runtimes[one]["plugin"]) for one in runtimes if profile.runtimes[one].get("plugin")}
-    named = profile.needs.modules
+    named = _needed(profile, runtimes, "modules")
     wanted = {"numpy", *engines, *plugins, *(named.keys() - set(MODULES.values()))}
     return {name: named.get(name, "pip install it there") for name in sorted(wanted)}
 
@@ -96,26 +128,54 @@ def _asked(python: str, wanted: Mapping[str, list[str]], root: str) -> tuple[dic
     answer = _answer(python, {"modules": wanted["modules"]}, root)
     if isinstance(answer, str):
         return rest, answer
-    return {**rest, **answer["absent"]}, ""
+    return {**rest, **answer}, ""
 
 
-def _answer(python: str, wanted: Mapping[str, list[str]], root: str) -> dict[str, Any] | str:
-    """What the interpreter says, run without this one's packages as the worker is; or why it says nothing."""
+def _answer(python: str, wanted: Mapping[str, list[str]], root: str) -> dict[str, list[str]] | str:
+    """What the interpreter lacks, run without this one's packages as the worker is; or why it says nothing."""
     source = Path(presence.__file__).read_text(encoding="utf-8")
     try:
-        done = subprocess.run(
-            [python, "-", json.dumps(wanted), root], input=source, cwd="/", env=_plain_environment(), timeout=ANSWER_S,
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        answer: dict[str, Any] = json.loads(done.stdout)
+        words = _spoken([python, "-", json.dumps(wanted), root], source)
+        # The last line: a site's own start-up file may greet first.
+        answer = json.loads((words.splitlines() or [""])[-1])
+        return {"modules": [str(name) for name in answer["absent"]["modules"]]}
     except OSError as error:
         return f"no interpreter {python}: {error.strerror} (install it, or name another one as `python` in the profile)"
     except subprocess.TimeoutExpired:
         return f"the interpreter {python} did not answer within {ANSWER_S:g} s (name another one as `python`)"
-    except (subprocess.CalledProcessError, ValueError) as error:
-        words = getattr(error, "stderr", "").strip().splitlines() or [str(error)]
-        return f"the interpreter {python} failed: {words[-1]} (it must be Python 3.8 or newer)"
-    return answer
+    except subprocess.CalledProcessError as error:
+        last = (error.stderr.strip().splitlines() or [str(error)])[-1]
+        return f"the interpreter {python} failed: {last} (it must be Python 3.8 or newer)"
+    except (ValueError, KeyError, TypeError) as error:
+        return f"the interpreter {python} gave no answer: {error} (it must be Python 3.8 or newer)"
+
+
+def _spoken(command: Sequence[str], source: str) -> str:
+    """Standard output of `command` with `source` as its input; raises as subprocess.run does, with check.
+
+    Files and not pipes: what it started, killed with it at the deadline, cannot hold them open.
+    """
+    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        given.write(source.encode("utf-8"))
+        given.seek(0)
+        process = subprocess.Popen(
+            command, cwd="/", env=_plain_environment(), stdin=given, stdout=out, stderr=err, start_new_session=True
+        )
+        try:
+            status = process.wait(ANSWER_S)
+        finally:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        said, complaint = (_tail(file) for file in (out, err))
+    if status:
+        raise subprocess.CalledProcessError(status, command, said, complaint)
+    return said
+
+
+def _tail(file: IO[bytes]) -> str:
+    file.seek(max(0, file.seek(0, os.SEEK_END) - KEPT_BYTES))
+    return file.read().decode("utf-8", "replace")
 
 
 def _plain_environment() -> dict[str, str]:
@@ -126,6 +186,10 @@ def _says(part: str, wanted: str, said: Sequence[str]) -> bool:
     if part == "device_tree_compatible":
         return any(wanted in (entry, *re.split("[,+]", entry)) for entry in said)
     return any(wanted in one for one in said) if part == "device_tree_model" else wanted in said
+
+
+def _holds(memory_mib: float, said: str) -> bool:
+    return LEAST_MEMORY * memory_mib <= int(said) <= MOST_MEMORY * memory_mib
 
 
 def _plugged(wanted: str, said: Sequence[str]) -> bool:

@@ -16,13 +16,12 @@ import pytest
 from harness.case import Case
 from harness.errors import ConfigError, HarnessError
 from harness.history import DEFAULT_LOCATION
-from harness.identity import require_present
+from harness.identity import require_present, runtimes_in_use
 from harness.policy import TAILS, Policy
 from harness.profile import read_profile
 from harness.progress import ProgressLine
 
 if TYPE_CHECKING:
-    from harness.prepare import Setup
     from harness.session import Session
 
 
@@ -143,7 +142,7 @@ class Invocation:
             baselines=root / self.config.getini("dms_baselines"),
             history=_history(option("--history"), root), against=option("--against"),
         )  # fmt: skip
-        require_present(profile, devices, _in_use(setup))
+        require_present(profile, devices, runtimes_in_use(setup))
         return Session(setup=setup, progress=self.progress)
 
 
@@ -151,14 +150,6 @@ def case_of(item: pytest.Item) -> Case | None:
     """The case that a test is made for; None for a test that measures nothing."""
     found = getattr(getattr(item, "callspec", None), "params", {}).get("case")
     return found if isinstance(found, Case) else None
-
-
-def _in_use(setup: Setup) -> list[str]:
-    """The runtimes of the profile that take a file of one of the cards: what the others lack does not matter."""
-    from harness.prepare import file_format
-
-    variants = [(card, variant) for card in setup.cards for variant in card.variants]
-    return [one for one in setup.profile.runtimes if any(file_format(setup.profile, *pair, one) for pair in variants)]
 
 
 def _names(models: str) -> list[str]:

@@ -13,14 +13,14 @@ from harness.baseline import Baseline, baseline_path, read_baseline, session_log
 from harness.case import Array, Case
 from harness.comparison import FEWEST_SESSIONS, Earlier, improved, judge_change, usable
 from harness.errors import HarnessError
-from harness.fingerprint import differences
+from harness.fingerprint import ASKED, differences
 from harness.history import open_history
 from harness.measurement import Measurement
 from harness.record import SessionRecord
 from harness.rules import Outcome
 from harness.stats.sequential import mean_burst, stride_for
 from harness.stats.sessions import LOOKS
-from harness.unchanged import EXACT, judge_unchanged
+from harness.unchanged import EXACT, judge_unchanged, untold_before
 from harness.verdict import TailTest, Verdict, given
 
 ROLLING_SESSIONS = 12
@@ -50,7 +50,7 @@ class Lookback:
         baseline = read_baseline(baseline_path(self.folder, case))
         refused = _refusal(case, baseline, identity)
         if refused is not None or baseline is None:
-            return [refused] if refused else []
+            return [*([refused] if refused else []), *_exactly(measurement, baseline, identity)]
         earlier = [_pinned(baseline, self.tolerances), *self._rolling(case, identity, baseline)]
         for wanted in LOOKS:
             while len(measurement.sessions) < wanted:
@@ -58,7 +58,14 @@ class Lookback:
             found = [one for each in earlier for one in judge_change(measurement, each, self.tolerances)]
             if settled(found, measurement, earlier):
                 break
-        return [*found, *judge_unchanged(measurement, _exact_values(baseline), ACCEPTED)]
+        return [*found, *_exactly(measurement, baseline, identity)]
+
+    def untold(self, measurement: Measurement) -> list[str]:
+        """A sentence where the accepted baseline is from before the engine told where it ran."""
+        baseline = read_baseline(baseline_path(self.folder, measurement.case))
+        metrics = untold_before(measurement, _exact_values(baseline)) if baseline is not None else []
+        what = f"{measurement.case.key}: the accepted baseline does not tell {', '.join(metrics)}"
+        return [f"{what}: accept it anew to gate them"] if metrics else []
 
     def _rolling(self, case: Case, identity: Mapping[str, Any], baseline: Baseline) -> list[Earlier]:
         """One session of each of the last runs since the baseline was accepted, where there are enough."""
@@ -145,6 +152,17 @@ def _pinned(baseline: Baseline, tolerances: Mapping[str, float]) -> Earlier:
         known_work_ns=_known_work([one.context for one in baseline.sessions]),
         advice=frozenset(baseline.advice),
     )
+
+
+def _exactly(measurement: Measurement, baseline: Baseline | None, identity: Mapping[str, Any]) -> list[Verdict]:
+    """Where the model ran, beside the accepted sessions: times of another engine version or machine are not comparable,
+    and a fall in placement that came with it is a fall all the same.
+    """
+    if baseline is None or len(baseline.sessions) < FEWEST_SESSIONS:
+        return []
+    if any(baseline.identity.get(name) != identity.get(name) for name in ASKED):
+        return []
+    return judge_unchanged(measurement, _exact_values(baseline), ACCEPTED)
 
 
 def _exact_values(baseline: Baseline) -> dict[str, list[float]]:

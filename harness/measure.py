@@ -105,6 +105,9 @@ class _Recording:
         start = self._clock()
         with self._entered() as runtime:
             self._marks["load_ns"] = self._clock() - start
+            if self._windowed:
+                # Of starting processes, and maybe of a build: the tool tells of its own loading.
+                del self._marks["import_ns"], self._marks["load_ns"]
             self._footprint.weigh("rss_after_load_bytes")
             self._footprint.mark_peak("peak_load_bytes")
             yield Pipeline(self._job, runtime, open_task(self._job.task, self._job.input))
@@ -181,9 +184,7 @@ class _Recording:
         """Every frame of the labelled pack once."""
         frames = read_pack(Path(self._job.labelled_path), mapped=True)
         if self._windowed:
-            return tuple(
-                predict(self._runtime, pipeline, frames, lambda done: self._say("accuracy", done, len(frames)))
-            )
+            return tuple(predict(self._runtime, pipeline, frames, lambda *done: self._say("accuracy", *done)))
         found: List[Array] = []
         said_ns = 0
         for index, frame in enumerate(frames):
@@ -264,6 +265,7 @@ class _Recording:
 
     def _run(self, columns: Dict[str, Array], warmup_ns: Array) -> Run:
         self._facts.update(self._runtime.facts())
+        self._marks.update(getattr(self._runtime, "marks", {}))
         return Run(
             stages={name: columns[name] for name in STAGES},
             frame_ns=columns["frame"],

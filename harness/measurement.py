@@ -12,7 +12,7 @@ import numpy as np
 from harness.budgets import DERIVED
 from harness.case import STAGES, Case, Plan, Run
 from harness.energy import Energy, energy_of, power_rule
-from harness.metrics import METRICS
+from harness.metrics import METRICS, worst
 from harness.parity import Parity
 from harness.preconditions import faults, passing_faults
 from harness.profile import Conditions
@@ -88,11 +88,15 @@ class Measurement:
         return bool(self.discarded) and any(passing_faults(run, self.wanted) for run in self.runs)
 
     def value(self, metric: str) -> float | None:
-        """The median over the runs of one number per run; derived metrics from the whole."""
+        """The median over the runs of one number per run, or the worst where all should tell the same; derived metrics
+        from the whole.
+        """
         if metric in DERIVED:
             return self._derived(metric)
         values = [METRICS[metric].value(run) for run in self.runs]
         known = [one for one in values if one is not None]
+        if METRICS[metric].exact:
+            return worst(METRICS[metric], known) if known and len(known) == len(values) else None
         return median(known) if known and (METRICS[metric].once or len(known) == len(values)) else None
 
     def flips_parity(self, metric: str) -> Parity | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -227,5 +227,11 @@ _OTHER = (
     _exact("unfused_share_percent", "%", "less", unfused_share_percent),
     _exact("batch_norms_left", "nodes", "less", batch_norms_left),
 )  # fmt: skip
+
+
+def worst(metric: Metric, values: Sequence[float]) -> float:
+    """The value that is farthest from what is good."""
+    return min(values) if metric.better == "more" else max(values)
+
 
 METRICS: dict[str, Metric] = {one.name: one for one in (*_latency_metrics(), *_OTHER)}

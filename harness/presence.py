@@ -45,6 +45,7 @@ def identity(root: str = "/") -> Dict[str, List[str]]:
         "soc_id": [text for text in (_text(top / "sys/devices/soc0" / name) for name in SOC_FILES) if text],
         "cpu_vendor": _cpu_vendor(top / "proc/cpuinfo"),
         "machine": [platform.machine()],
+        "memory_mib": _memory_mib(top / "proc/meminfo"),
         "pci": _ids(top / "sys/bus/pci/devices", "vendor", "device"),
         "usb": _ids(top / "sys/bus/usb/devices", "idVendor", "idProduct"),
     }
@@ -60,6 +61,15 @@ def _cpu_vendor(cpuinfo: Path) -> List[str]:
         name, _, value = line.partition(":")
         if name.strip() in CPU_VENDORS:
             return [value.strip()]
+    return []
+
+
+def _memory_mib(meminfo: Path) -> List[str]:
+    """What Linux has of the memory: less than the board, by what its firmware keeps."""
+    for line in _text(meminfo).splitlines():
+        words = line.split()
+        if words[:1] == ["MemTotal:"] and words[1:2] and words[1].isdigit():
+            return [str(int(words[1]) // 1024)]
     return []
 
 

@@ -70,6 +70,9 @@ class DeviceProfile(Schema):
                 raise ValueError(
                     f"{table} has names that cannot stand in a path: {strange}; use letters, digits, . _ -"
                 )
+        strange = [one for one in self.needs.runtimes if one not in self.runtimes]
+        if strange:
+            raise ValueError(f"needs.runtimes has names that are no entries of runtimes: {strange}")
         if not self.runtimes:
             raise ValueError("runtimes is empty: a device without an engine measures nothing")
         return self
@@ -106,8 +109,11 @@ def read_profile(name: str, folder: Path, address: str = "") -> DeviceProfile:
     if address:
         tables["address"] = address
     if mark:
-        tables, base = _in_mode(tables, mode, path), base + AT + mode
-    return _checked({**tables, "name": base}, path)
+        _in_mode(tables, mode, path)
+    whole = _checked({**tables, "name": base}, path)
+    # All modes: a typing error in one is not first seen on the day that it is asked for.
+    modes = {one: _mode_checked(tables, base, one, path) for one in whole.modes}
+    return modes[mode] if mark else whole
 
 
 def read_identities(folder: Path) -> dict[str, Identity]:
@@ -138,6 +144,16 @@ def _in_mode(tables: dict[str, Any], mode: str, path: Path) -> dict[str, Any]:
         known = modes if isinstance(modes, Mapping) else ()
         raise ConfigError(unknown("power mode", mode, known), where=f"{path}, modes")
     return merged(tables, modes[mode])
+
+
+def _mode_checked(tables: dict[str, Any], base: str, mode: str, path: Path) -> DeviceProfile:
+    own = tables["modes"][mode].get("conditions", {})
+    if not isinstance(own, Mapping) or not own.get("power_mode"):
+        raise ConfigError(
+            f"the power mode {mode!r} does not say what the device calls it", where=f"{path}, modes.{mode}",
+            remedy=f'write [modes.{mode}.conditions] with power_mode = "...", nvpmodel\'s name of it',
+        )  # fmt: skip
+    return _checked({**_in_mode(tables, mode, path), "name": base + AT + mode}, Path(f"{path}, modes.{mode}"))
 
 
 def _checked(tables: dict[str, Any], path: Path) -> DeviceProfile:

@@ -37,6 +37,8 @@ class Identity(Schema):
     device_tree_compatible: whole entries of /proc/device-tree/compatible, or what stands in one between "," and "+".
     device_tree_model: a part of that text. soc_id: machine, family or soc_id of /sys/devices/soc0. cpu_vendor and
     machine: of /proc/cpuinfo and uname. pci, usb: vendor:device of an accelerator, or its vendor alone.
+    memory_mib: for boards that differ in nothing else; 75 to 110 % of it, as firmware keeps a part for itself.
+    not_compatible: beginnings of such words of /proc/device-tree/compatible that are other boards'.
     """
 
     device_tree_compatible: tuple[Text, ...] = ()
@@ -46,10 +48,12 @@ class Identity(Schema):
     machine: tuple[Text, ...] = ()
     pci: tuple[HexId, ...] = ()
     usb: tuple[HexId, ...] = ()
+    memory_mib: Positive | None = None
+    not_compatible: tuple[Text, ...] = ()
 
 
-class Needs(Schema):
-    """What must be there before anything is measured: name -> how to get it. " or " between alternatives.
+class Things(Schema):
+    """Name -> how to get it. " or " between alternatives.
 
     files: device nodes, as patterns. libraries: as the loader finds them. commands: on PATH. modules: of `python`.
     """
@@ -58,6 +62,12 @@ class Needs(Schema):
     libraries: Mapping[Text, Text] = {}
     commands: Mapping[Text, Text] = {}
     modules: Mapping[Text, Text] = {}
+
+
+class Needs(Things):
+    """What must be there before anything is measured. runtimes: entry -> what is needed only where that one is used."""
+
+    runtimes: Mapping[Text, Things] = {}
 
 
 class Power(Schema):

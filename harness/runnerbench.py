@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from harness.case import Array
-from harness.errors import EngineError
+from harness.errors import ConfigError
+from harness.runtimes.external import check_format, file_sha256
 from harness.runtimes.runner_answers import Hello, Loaded
 from harness.runtimes.runner_client import Deadlines, RunnerClient
 from harness.runtimes.runner_exchange import EXCHANGES, Exchange
 
 Tensors = dict[str, Array]
-UNWRITTEN = 0xA5
+UNWRITTEN = (0xA5, 0x5A)
 TOY = (
     "toy 1 input image float32 4 {shape} output scores float32 2 1 3 bias 0.5 0 -1 row 3 1 -2 0.5 row 1 0.01 row 2 -1 1"
 )
@@ -56,18 +57,26 @@ class Bench:
     def loaded(self, kind: str = "") -> Iterator[Talk]:
         """A fresh runner with the model and an open exchange."""
         with self.greeted() as talk:
-            loaded = talk.client.load(self.model_for(talk.hello), "", self.options)
-            kind = kind or talk.hello.exchanges[0]
+            loaded = self.load(talk)
+            kind = kind or talk.exchange_kind
             with Exchange(loaded.inputs, loaded.outputs, kind, "") as exchange:
                 talk.client.share(exchange, kind)
                 yield replace(talk, loaded=loaded, exchange=exchange)
 
+    def load(self, talk: Talk) -> Loaded:
+        """The model loaded, as the harness does it; EngineError where it is no file that the runner loads."""
+        model = self.model_for(talk.hello)
+        check_format(talk.hello, model)
+        return talk.client.load(model, file_sha256(model), self.options)
+
     def model_for(self, hello: Hello) -> str:
-        """The model's path; EngineError where none is given and the runner reads no toy networks."""
+        """The model's path; ConfigError where none is given and the runner reads no toy networks."""
         if self.model:
             return os.path.abspath(self.model)
         if "toy" not in hello.formats:
-            raise EngineError("no model is given, and the runner reads no toy networks", remedy="give --model FILE")
+            raise ConfigError(
+                f"no model is given, and the runner {hello.name} reads no toy networks", remedy="give --model FILE"
+            )
         return self.toy((1, 1, 8, 8))
 
     def toy(self, shape: tuple[int, ...]) -> str:
@@ -86,10 +95,15 @@ class Talk:
     loaded: Loaded = field(default=Loaded((), (), {}))
     exchange: Exchange = field(default=Exchange((), (), EXCHANGES[0], ""))
 
-    def outputs(self, seed: int, frame: int) -> Tensors:
-        """The answer to noise, where nothing of an answer before is left."""
+    @property
+    def exchange_kind(self) -> str:
+        """The first exchange of the runner that the harness knows."""
+        return next(kind for kind in self.hello.exchanges if kind in EXCHANGES)
+
+    def outputs(self, seed: int, frame: int, fill: int = UNWRITTEN[0]) -> Tensors:
+        """The answer to noise, where nothing of an answer before is left: every byte of it was `fill`."""
         self.exchange.write(self.noise(seed))
-        self.exchange.fill_outputs(UNWRITTEN)
+        self.exchange.fill_outputs(fill)
         self.client.infer(frame)
         return self.exchange.read()
 

@@ -113,11 +113,11 @@ class Session:
         """The same beside the same variant on the device's first runtime that takes it, which is not timed for that."""
         measured, reference = self.with_accuracy(case), self.reference_engine(case)
         if measured.engine_parity is None and reference is not None:
-            with self._remembered(case):
-                parity = self._answers_of.beside(case, reference)
-                self.measurements[case] = measured = replace(
-                    measured, engine_parity=parity, reference_engine=reference.runtime
-                )
+            # An error of the other engine leaves this question alone unanswered.
+            parity = self._answers_of.beside(case, reference)
+            self.measurements[case] = measured = replace(
+                measured, engine_parity=parity, reference_engine=reference.runtime
+            )
         return measured
 
     def reference_engine(self, case: Case) -> Case | None:
@@ -200,7 +200,7 @@ class Session:
             return []
         measured, identity = self.measurement(case), self.identity(case)
         found = self._lookback.verdicts(measured, identity, lambda: self.measure_more(case))
-        for sentence in lookback.notes(found):
+        for sentence in (*lookback.notes(found), *self._lookback.untold(measured)):
             self._preparation.note(sentence)
         return found
 

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.measurement import Measurement
-from harness.metrics import METRICS
+from harness.metrics import METRICS, worst
 from harness.rules import Outcome, decide
 from harness.verdict import Change, Verdict
 
 EXACT = tuple(name for name, metric in METRICS.items() if metric.exact)
-# Baseline files keep four significant digits.
-SLACK = 0.05
+# Baseline files keep four significant digits: of 93.333 that is 93.33, of a count of 12,345 it is 12,340.
+SLACK, SLACK_SHARE, LARGE = 0.006, 0.001, 1000.0
 RULE = "exact/1"
 
 
@@ -39,32 +39,41 @@ def _verdicts(measurement: Measurement, before: Mapping[str, Sequence[float]], n
             continue
         now = [METRICS[metric].value(run) for run in measurement.runs]
         known = [one for one in now if one is not None]
-        inputs = {"before": list(before[metric]), "now": known, "better": METRICS[metric].better, "slack": SLACK}
-        yield _verdict(measurement, metric, inputs, name) if known else _lost(measurement, metric, name)
+        inputs = {
+            "before": list(before[metric]), "now": known, "better": METRICS[metric].better,
+            "slack": slack(before[metric]),
+        }  # fmt: skip
+        silent = not known or len(known) < len(now)
+        yield _lost(measurement, metric, name) if silent else _verdict(measurement, metric, inputs, name)
+
+
+def slack(values: Sequence[float]) -> float:
+    """What rounding in a baseline file may have moved."""
+    return SLACK if max(values) < LARGE else SLACK_SHARE * max(values)
 
 
 def _verdict(measurement: Measurement, metric: str, inputs: dict[str, Any], name: str) -> Verdict:
-    worst = min if inputs["better"] == "more" else max
-    value, earlier, unit = worst(inputs["now"]), worst(inputs["before"]), METRICS[metric].unit
+    value, earlier = (worst(METRICS[metric], inputs[side]) for side in ("now", "before"))
+    unit = METRICS[metric].unit
     ruling = decide(RULE, inputs)
     said = f"{_figure(value, unit)}, {_figure(earlier, unit)} in the {name}"
     worse = "; worse, whatever the time says: see which nodes, and what changed (engine, driver, model)"
     return Verdict(
         case=measurement.case, metric=metric, value=value, unit=unit, limit=None, gate=True, outcome=ruling.outcome,
         sentence=said + (worse if ruling.outcome is Outcome.FAIL else ""), rule=RULE, inputs=inputs,
-        change=_change(inputs, value, earlier, name),
+        change=_change(inputs, value, earlier, name, len(measurement.sessions)),
     )  # fmt: skip
 
 
-def _change(inputs: Mapping[str, Any], value: float, earlier: float, name: str) -> Change | None:
+def _change(inputs: Mapping[str, Any], value: float, earlier: float, name: str, sessions: int) -> Change | None:
     """None where nothing moved, or where there is nothing to be per cent of."""
     lost = earlier - value if inputs["better"] == "more" else value - earlier
-    if not earlier or abs(lost) <= SLACK:
+    if not earlier or abs(lost) <= inputs["slack"]:
         return None
     percent = 100 * lost / earlier
     return Change(
         against=name, before=earlier, percent=percent, low_percent=percent, high_percent=percent,
-        tolerance_percent=0.0, detectable_percent=None, count=len(inputs["now"]), improved=lost < 0,
+        tolerance_percent=0.0, detectable_percent=None, count=sessions, improved=lost < 0,
     )  # fmt: skip
 
 

@@ -17,10 +17,10 @@ import numpy as np
 from harness.case import Array, Plan
 from harness.errors import EngineError
 from harness.frames import Frame
-from harness.pipeline import Clock, Pipeline, Tensors, push, split_records
+from harness.pipeline import Clock, Pipeline, Record, Tensors, push, split_records
 from harness.runtimes.command import WindowTimes
 from harness.tasks import Geometry
-from harness.warmup import Say, frames_until_steady, most_warmup_frames
+from harness.warmup import Say, chunk_frames, frames_until_steady, most_warmup_frames
 
 Told = TypeVar("Told")
 COMPOSED = "pre and post by the harness, infer by the tool in a process of its own; a frame's time is their sum"
@@ -83,13 +83,22 @@ class Windows:
         warm, steady = frames_until_steady(times.infer_ns, plan)
         asked = max(len(times.infer_ns) - most_warmup_frames(plan), 0)
         infer_ns = times.infer_ns[warm : warm + asked]
-        replay = _Replay(self._pipeline, self._frames, self._outputs)
-        shown = itertools.islice(itertools.cycle(self._frames), len(infer_ns))
-        columns = split_records(push(shown, replay, clock, lambda: 0))
+        columns = self._replayed(len(infer_ns), clock)
         columns["infer"] = infer_ns
         columns["frame"] = columns["pre"] + infer_ns + columns["post"]
         columns["start"] = start_ns + np.cumsum(columns["frame"]) - columns["frame"]
         return columns, times.infer_ns[:warm], steady
+
+    def _replayed(self, frames: int, clock: Clock) -> Dict[str, Array]:
+        """Pre and post of so many frames, a word to the host about every second."""
+        replay = _Replay(self._pipeline, self._frames, self._outputs)
+        source = itertools.cycle(self._frames)
+        records: List[Record] = []
+        while len(records) < frames:
+            self._say("pre and post", len(records), frames)
+            taken = min(chunk_frames(split_records(records[-1:])["frame"]), frames - len(records))
+            records += push(itertools.islice(source, taken), replay, clock, lambda: 0)
+        return split_records(records)
 
     def _window(self, frames: int) -> WindowTimes:
         times: WindowTimes = self._while("measuring", frames, lambda: self._runtime.time_window(self._feeds, frames))
@@ -98,7 +107,7 @@ class Windows:
         return times
 
     def _while(self, phase: str, total: int, work: Callable[[], Told]) -> Told:
-        return while_saying(work, lambda waited_s: self._say(phase, min(waited_s, total), total))
+        return while_saying(work, lambda waited_s: self._say(phase, waited_s, max(total, waited_s + 1)))
 
 
 class _Replay:
@@ -112,15 +121,25 @@ class _Replay:
         return next(self._next)
 
 
-def predict(runtime: Any, pipeline: Pipeline, frames: Sequence[Frame], say: Callable[[int], None]) -> Iterator[Array]:
-    """A prediction per frame, in order; `say` is told how many are done. One call of the tool per chunk of frames."""
+def predict(
+    runtime: Any, pipeline: Pipeline, frames: Sequence[Frame], say: Callable[[int, int], None]
+) -> Iterator[Array]:
+    """A prediction per frame, in order. One call of the tool per chunk of frames.
+
+    `say` is told how many are done of how many, and a second more each second: a word that does not change is no
+    progress.
+    """
     done = 0
+
+    def word(waited_s: int) -> None:
+        say(done + waited_s, max(len(frames), done + waited_s + 1))
+
     while done < len(frames):
         chunk: List[Tuple[Tensors, Geometry]] = []
         while done + len(chunk) < len(frames) and not _full(chunk, runtime):
             chunk.append(pipeline.pre(frames[done + len(chunk)]))
-        feeds, before = [one for one, _ in chunk], done
-        answers = while_saying(lambda: runtime.infer_many(feeds), lambda _: say(before))  # noqa: B023 - called at once
+        feeds = [one for one, _ in chunk]
+        answers = while_saying(lambda: runtime.infer_many(feeds), word)  # noqa: B023 - called at once
         if len(answers) != len(chunk):
             raise EngineError(f"the tool gave {len(answers)} outputs for {len(chunk)} frames")
         yield from (pipeline.post(outputs, geometry) for outputs, (_, geometry) in zip(answers, chunk))

@@ -14,6 +14,7 @@ from harness.baseline import BaselineError, baseline_path, read_baseline
 from harness.case import Case
 from harness.errors import ConfigError, HarnessError
 from harness.history import open_history
+from harness.lookback import Lookback
 from harness.remember import remember
 from harness.rules import Outcome, decide
 
@@ -105,6 +106,39 @@ def test_a_large_improvement_is_said_until_it_is_accepted(shop):
     session = shop(infer_ms=2.0)
     check(session)
     assert not any("improved" in note for note in session.notes)
+
+
+ELSEWHERE = {"placed_share": 0.25}
+
+
+@pytest.mark.parametrize(
+    ("changed", "outcomes"),
+    [
+        ({}, {"FAIL"}),
+        ({"version": "2", "os": "another"}, {"FAIL", "NOT_COMPARABLE"}),
+        ({"engine_options": "others"}, {"NOT_COMPARABLE"}),
+    ],
+)
+def test_a_fall_in_placement_is_found_where_times_are_not_comparable_but_not_where_another_thing_was_asked(
+    shop, file, changed, outcomes
+):
+    accepted(shop())
+    session = shop(**ELSEWHERE)
+    identity = {**session.identity(INT8), **changed}
+    lookback = Lookback(folder=file.parents[2], history="", tolerances={})
+    found = lookback.verdicts(session.measurement(INT8), identity, lambda: session.measurement(INT8))
+    assert {one.outcome.value for one in found if one.outcome is not Outcome.PASS and one.rule != "sessions-t/1"} == (
+        outcomes | ({"NO_BASELINE"} if not changed else set())
+    )
+
+
+def test_a_baseline_from_before_the_engine_told_its_placement_is_said_to_gate_none(shop, file, monkeypatch):
+    with monkeypatch.context() as before:
+        before.setattr(accept, "EXACT", ())
+        accepted(shop())
+    session = shop(**ELSEWHERE)
+    check(session)
+    assert any("does not tell placed_share_percent, partitions: accept it anew" in one for one in session.notes)
 
 
 def test_other_settings_of_the_engine_are_not_comparable(shop):

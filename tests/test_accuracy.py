@@ -137,6 +137,54 @@ def test_predictions_that_nobody_can_vouch_for_have_no_key(job, simulated, chang
     assert prediction_key(replace(job, **changes), simulated.model_copy(update=profile)) == ""
 
 
+QNN = {"plugin": "onnxruntime_qnn", "providers": ["QNNExecutionProvider"]}
+
+
+def backend(library):
+    return {**QNN, "provider_options": {"QNNExecutionProvider": {"backend_path": library}}}
+
+
+@pytest.mark.parametrize(
+    ("engine", "options", "known"),
+    [
+        ("onnxruntime", {}, True),
+        ("onnxruntime", {"providers": ["CPUExecutionProvider"], "threads": 2}, True),
+        ("onnxruntime", {"providers": ("CUDAExecutionProvider", "CPUExecutionProvider")}, False),
+        ("onnxruntime", {"providers": ["TIDLExecutionProvider"]}, False),
+        ("onnxruntime", QNN, True),
+        ("onnxruntime", backend("libQnnHtp.so"), True),
+        ("onnxruntime", backend("libQnnElsewhere.so"), False),
+        ("onnxruntime", backend("/opt/qairt/libQnnHtp.so.2"), False),
+        ("onnxruntime", {**QNN, "context_cache": "/var/cache/contexts"}, False),
+        ("onnxruntime", {**QNN, "plugin": "/opt/libprovider.so"}, False),
+        ("openvino", {}, True),
+        ("openvino", {"target": "CPU", "precision": "bf16"}, True),
+        ("openvino", {"target": "NPU"}, False),
+        ("openvino", {"target": "AUTO"}, False),
+        ("litert", {"threads": 4}, True),
+        ("litert", {"delegate": "libvx_delegate.so"}, False),
+        ("litert", {"delegate": "delegate"}, False),
+        ("executorch", {"backend": "XnnpackBackend"}, True),
+        ("executorch", {"backend": "QnnBackend"}, False),
+        ("torch", {"device": "cpu", "compile": True}, True),
+        ("torch", {"device": "cuda:1"}, False),
+        ("simulated", {"table": [{"file": __file__}]}, False),
+    ],
+)
+def test_only_the_cpu_and_packages_with_a_version_have_a_key(job, simulated, monkeypatch, engine, options, known):
+    shipped = [Path("onnxruntime_qnn/libs/libQnnHtp.so")]
+    versions = dict.fromkeys((*accuracy.PACKAGES.values(), "onnxruntime_qnn"), "1.0")
+
+    def version(name):
+        if name not in versions:
+            raise accuracy.metadata.PackageNotFoundError(name)
+        return versions[name]
+
+    monkeypatch.setattr(accuracy.metadata, "version", version)
+    monkeypatch.setattr(accuracy.metadata, "files", lambda name: shipped)
+    assert bool(prediction_key(replace(job, engine=engine, options=options), simulated)) == known
+
+
 def test_an_engine_that_is_not_installed_has_no_key(job, simulated, monkeypatch):
     monkeypatch.setitem(accuracy.PACKAGES, "simulated", "no-such-package-anywhere")
     assert prediction_key(job, simulated) == ""

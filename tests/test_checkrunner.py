@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.checkrunner import add_check_runner_command
-from harness.errors import HarnessError
+from harness.errors import ConfigError, HarnessError
 from harness.runnerchecks import CHECKS
 from tests.runners.building import PYTHON, cpp_runner, misbehaving, toy_net
 
@@ -64,6 +64,10 @@ def test_the_python_runner_passes_every_check():
 
 # A fault of tests/runners/misbehaving.py, the check that finds it, and what is told.
 FOUND = [
+    ("half an answer", "outputs are alive", "2 of its 4 values did not change"),
+    ("other format", "load", "loads files that end with onnx"),
+    ("wrong hash", "load", "the file is not the one that was meant"),
+    ("none", "a last line without its end", "pong"),
     ("other version", "hello", "speaks version 7"),
     ("no exchange", "hello", "pigeon"),
     ("unknown dtype", "load", "complex64"),
@@ -78,7 +82,7 @@ FOUND = [
     ("flooded stderr", "a quiet log", "at most 200 bytes of log per frame"),
     ("none", "a request that does not exist", "ended with status 1"),
     ("constant", "outputs are alive", "the same for three frames"),
-    ("never written", "outputs are alive", "not one byte of it changed"),
+    ("never written", "outputs are alive", "4 of its 4 values did not change"),
     ("not finite", "outputs are alive", "NaN or infinity"),
     ("remembers", "outputs repeat", "differs by"),
 ]
@@ -103,9 +107,15 @@ def test_a_program_that_only_repeats_fails_at_once_and_the_rest_is_not_made():
 
 
 def test_a_runner_of_other_formats_is_told_to_be_given_a_model():
-    text, _ = check(*SHORT, "--only", "bye", *misbehaving("other format"))
-    assert outcomes(text) == {"hello": "PASS", "load": "FAIL", "bye": "-"}
-    assert "give --model FILE" in told(text, "load")
+    with pytest.raises(ConfigError, match="misbehaving reads no toy networks; give --model FILE"):
+        check(*SHORT, "--only", "bye", *misbehaving("other format"))
+
+
+def test_the_first_exchange_that_the_harness_knows_is_used(tmp_path):
+    model = tmp_path / "adder.toy"
+    model.write_text("anything")
+    text, _ = check(*SHORT, "--only", "bye", "--model", str(model), *misbehaving("an exchange of the future first"))
+    assert outcomes(text) == {"hello": "PASS", "load": "PASS", "bye": "PASS"}
 
 
 @pytest.mark.parametrize(
@@ -114,6 +124,8 @@ def test_a_runner_of_other_formats_is_told_to_be_given_a_model():
         ((), "no runner is named"),
         (("/nowhere/runner",), "is not there"),
         (("--option", "core", sys.executable), "NAME=VALUE"),
+        (("--infer-deadline", "-1", sys.executable), "deadline infer_s = -1"),
+        (("--load-deadline", "nan", sys.executable), "deadline load_s = nan"),
         (("--only", "byebye", sys.executable), "did you mean 'bye'"),
     ],
 )

@@ -12,10 +12,10 @@ import pytest
 from harness.config import read_toml
 from harness.devicelist import add_devices_command
 from harness.errors import ConfigError
-from harness.identity import differences, require_present
+from harness.identity import absences, differences, require_present
 from harness.presence import identity
 from harness.profile import profile_names, read_identities, read_profile
-from harness.profiletables import Identity
+from harness.profiletables import Identity, Things
 from harness.runtimes import runtime_class
 
 DEVICES = Path(__file__).resolve().parent.parent / "devices"
@@ -33,6 +33,7 @@ def test_the_devices_of_the_field_are_there():
     expected = {
         "orin", "orin-32gb", "orin-x", "orin-nx", "orin-nano", "thor", "agx-xavier", "xavier-nx", "jetson-nano", "tx2",
         "qcs8255", "tda4vm", "imx8mp", "imx95", "cv22", "coral", "x86-cuda", "host", "simulated",
+        "intel-x86", "intel-npu", "qnn-x86", "host-all",
     }  # fmt: skip
     assert expected <= set(NAMES)
 
@@ -86,27 +87,31 @@ def test_peaks_are_the_dense_ones(name, int8, fp16, dla, bandwidth):
     assert told == (int8, fp16, dla, bandwidth)
 
 
-# What a board writes into /proc/device-tree/compatible -> the profiles that it fits.
+# What a board writes into /proc/device-tree/compatible, and MemTotal in MiB -> the profiles that it fits.
 COMPATIBLE = [
-    ("nvidia,p3737-0000+p3701-0005 nvidia,p3701-0005 nvidia,tegra234", {"orin", "orin-x"}),
-    ("nvidia,p3737-0000+p3701-0000 nvidia,tegra234 nvidia,tegra23x", {"orin", "orin-x"}),
-    ("nvidia,p3737-0000+p3701-0004 nvidia,p3701-0004 nvidia,tegra234", {"orin-32gb", "orin-x"}),
-    ("nvidia,p3768-0000+p3767-0000 nvidia,p3767-0000 nvidia,tegra234", {"orin-nx", "orin-x"}),
-    ("nvidia,p3768-0000+p3767-0005-super nvidia,p3767-0005 nvidia,tegra234", {"orin-nano", "orin-x"}),
-    ("nvidia,p3768-0000+p3767-0003 nvidia,p3767-0003 nvidia,tegra234", {"orin-nano", "orin-x"}),
-    ("nvidia,p4071-0000+p3834-0008 nvidia,p3834-0008 nvidia,tegra264", {"thor"}),
-    ("nvidia,p2972-0000 nvidia,tegra194", {"agx-xavier"}),
-    ("nvidia,p3509-0000+p3668-0000 nvidia,tegra194", {"xavier-nx"}),
-    ("nvidia,p3450-0000 nvidia,tegra210", {"jetson-nano"}),
-    ("nvidia,p2771-0000 nvidia,tegra186", {"tx2"}),
-    ("ti,j721e-sk ti,j721e", {"tda4vm"}),
-    ("ti,j721s2-evm ti,j721s2", set()),
-    ("fsl,imx8mp-evk fsl,imx8mp", {"imx8mp"}),
-    ("fsl,imx8mm-evk fsl,imx8mm", set()),
-    ("fsl,imx95-19x19-evk fsl,imx95", {"imx95"}),
-    ("fsl,imx952-evk fsl,imx952", set()),
-    ("ambarella,cv22", {"cv22"}),
-    ("raspberrypi,5-model-b brcm,bcm2712", set()),
+    ("nvidia,p3737-0000+p3701-0005 nvidia,p3701-0005 nvidia,tegra234", 62840, {"orin"}),
+    ("nvidia,p3737-0000+p3701-0000 nvidia,tegra234 nvidia,tegra23x", 62840, {"orin"}),
+    ("nvidia,p3737-0000+p3701-0000 nvidia,tegra234 nvidia,tegra23x", 30536, set()),  # the first developer kit
+    ("nvidia,p3737-0000+p3701-0004 nvidia,p3701-0004 nvidia,tegra234", 30536, {"orin-32gb"}),
+    ("nvidia,p3768-0000+p3767-0000 nvidia,p3767-0000 nvidia,tegra234", 15656, {"orin-nx"}),
+    ("nvidia,p3768-0000+p3767-0005-super nvidia,p3767-0005 nvidia,tegra234", 7620, {"orin-nano"}),
+    ("nvidia,p3768-0000+p3767-0003 nvidia,p3767-0003 nvidia,tegra234", 7620, {"orin-nano"}),
+    ("nvidia,drive-example nvidia,tegra234", 30000, {"orin-x"}),
+    ("nvidia,p4071-0000+p3834-0008 nvidia,p3834-0008 nvidia,tegra264", 125772, {"thor"}),
+    ("nvidia,p2972-0000 nvidia,tegra194", 31919, {"agx-xavier"}),
+    ("nvidia,p2972-0000 nvidia,tegra194", 62800, set()),
+    ("nvidia,p2972-0000 nvidia,tegra194", 15690, set()),
+    ("nvidia,p3509-0000+p3668-0000 nvidia,tegra194", 7773, {"xavier-nx"}),
+    ("nvidia,p3450-0000 nvidia,tegra210", 3964, {"jetson-nano"}),
+    ("nvidia,p2771-0000 nvidia,tegra186", 7860, {"tx2"}),
+    ("ti,j721e-sk ti,j721e", 2600, {"tda4vm"}),
+    ("ti,j721s2-evm ti,j721s2", 8000, set()),
+    ("fsl,imx8mp-evk fsl,imx8mp", 5800, {"imx8mp"}),
+    ("fsl,imx8mm-evk fsl,imx8mm", 1900, set()),
+    ("fsl,imx95-19x19-evk fsl,imx95", 15000, {"imx95"}),
+    ("fsl,imx952-evk fsl,imx952", 7000, set()),
+    ("ambarella,cv22", 2000, {"cv22"}),
+    ("raspberrypi,5-model-b brcm,bcm2712", 8000, set()),
 ]
 
 
@@ -115,11 +120,33 @@ def fitting(root: Path) -> set[str]:
     return {name for name, one in IDENTITIES.items() if not any(differences(one, said))}
 
 
-@pytest.mark.parametrize(("compatible", "fits"), COMPATIBLE)
-def test_a_board_fits_its_own_profile_only(tmp_path, compatible, fits):
+@pytest.mark.parametrize(("compatible", "memory_mib", "fits"), COMPATIBLE)
+def test_a_board_fits_its_own_profile_only(tmp_path, compatible, memory_mib, fits):
     (tmp_path / "proc/device-tree").mkdir(parents=True)
     (tmp_path / "proc/device-tree/compatible").write_text(compatible.replace(" ", "\0") + "\0")
+    (tmp_path / "proc/meminfo").write_text(f"MemTotal:    {memory_mib * 1024} kB\n")
     assert fitting(tmp_path) == fits
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_the_memory_that_tells_a_board_is_that_of_its_facts(name):
+    profile = read_profile(name, DEVICES)
+    assert profile.identity.memory_mib in (None, profile.facts.memory_mib)
+
+
+NPU_BOARDS = ("imx8mp", "imx95", "tda4vm", "coral", "qcs8255")
+
+
+@pytest.mark.parametrize("name", NPU_BOARDS)
+def test_an_npu_must_take_nearly_all_of_a_model(name):
+    assert read_profile(name, DEVICES).budgets["placed_share_percent"] == 95
+
+
+@pytest.mark.parametrize("name", [*NPU_BOARDS, "intel-npu", "intel-x86"])
+def test_the_cpu_of_a_board_does_not_need_what_its_accelerator_needs(tmp_path, name):
+    profile = read_profile(name, DEVICES)
+    cpu = [entry for entry in profile.runtimes if entry.endswith("-cpu")]
+    assert len(absences(profile, cpu, str(tmp_path))) < len(absences(profile, root=str(tmp_path)))
 
 
 @pytest.mark.parametrize(
@@ -147,8 +174,9 @@ def test_a_board_that_is_not_there_is_refused_in_one_whole_sentence_with_remedie
     assert caught.value.remedy == "run it on the board itself; here --device=host"
     assert not caught.value.what.endswith("…")
     needs = read_profile(name, DEVICES).needs
-    for remedy in {*needs.files.values(), *needs.libraries.values()}:
-        assert f"({remedy})" in caught.value.what
+    for table in (needs, *needs.runtimes.values()):
+        for remedy in {*table.files.values(), *table.libraries.values()}:
+            assert f"({remedy})" in caught.value.what
 
 
 @pytest.mark.parametrize("name", BOARDS)
@@ -156,12 +184,13 @@ def test_the_commands_and_libraries_that_its_engines_call_are_among_its_needs(na
     profile = read_profile(name, DEVICES)
     for entry in profile.runtimes:
         parameters = inspect.signature(runtime_class(profile.engine(entry))).parameters
+        own = profile.needs.runtimes.get(entry, Things())
         options = {key: one.default for key, one in parameters.items()} | profile.engine_options(entry)
         if profile.engine(entry) in ("trtexec", "qnn", "snpe"):
             called = {options[key] for key in ("command", "viewer") if key in options}
-            assert called <= profile.needs.commands.keys()
+            assert called <= {**profile.needs.commands, **own.commands}.keys()
         if options.get("delegate"):
-            assert options["delegate"] in profile.needs.libraries
+            assert options["delegate"] in {**profile.needs.libraries, **own.libraries}
 
 
 def listed(folder: Path) -> str:
@@ -175,7 +204,8 @@ def test_the_list_says_which_device_this_machine_is_with_runtimes_and_power_mode
     this = identity()["machine"][0]
     (tmp_path / "any.toml").write_text('description = "any one"\n[runtimes.simulated]\n[runtimes.null]\n')
     (tmp_path / "this.toml").write_text(
-        f'identity = {{ machine = ["{this}"] }}\n[runtimes.null]\n[modes.15W]\n[modes.30W]\n'
+        f'identity = {{ machine = ["{this}"] }}\n[runtimes.null]\n'
+        '[modes.15W.conditions]\npower_mode = "15"\n[modes.30W.conditions]\npower_mode = "30"\n'
     )
     (tmp_path / "that.toml").write_text('identity = { machine = ["pdp11"] }\n[runtimes.null]\n')
     (tmp_path / "fake.toml").write_text('simulated = true\ndescription = "a\\u001b[2Jb"\n[runtimes.null]\n')

@@ -88,6 +88,39 @@ def test_without_an_engine_latency_cannot_be_measured(tmp_path):
     assert "no engine can be used" in told(found, "latency")
 
 
+def test_what_the_device_lacks_is_told_and_does_not_end_it(device):
+    found = diagnose(device('[needs.files]\n"/dev/no-such-npu" = "modprobe npu"'), seconds=0.1)
+    assert told(found, "missing") == "no /dev/no-such-npu (modprobe npu)"
+    assert found.able
+
+
+@pytest.mark.parametrize(
+    ("lines", "status", "said"),
+    [
+        ('[identity]\nsoc_id = ["soc9"]', 4, "this machine is no bench: its SoC says"),
+        ('[needs.files]\n"/dev/no-such-npu" = "modprobe npu"', 0, "no /dev/no-such-npu (modprobe npu)"),
+    ],
+)
+def test_only_another_machine_is_refused(lines, status, said, device, tmp_path, monkeypatch, capsys):
+    (tmp_path / "devices").mkdir()
+    device(lines)
+    (tmp_path / "bench.toml").rename(tmp_path / "devices" / "bench.toml")
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["doctor", "--device=bench", "--history=none"]) == status
+    assert said in "".join(capsys.readouterr())
+
+
+def test_accepting_asks_for_the_runtimes_in_use_only(device, tmp_path, make_model, monkeypatch, capsys):
+    (tmp_path / "devices").mkdir()
+    (tmp_path / "suites").mkdir()
+    make_model().parent.rename(tmp_path / "suites" / "models")
+    device('[runtimes.npu]\nengine = "external"\n[needs.runtimes.npu.files]\n"/dev/no-such-npu" = "x"')
+    (tmp_path / "bench.toml").rename(tmp_path / "devices" / "bench.toml")
+    monkeypatch.chdir(tmp_path)
+    cli.main(["accept", "--device=bench", "--revert", "--history=none"])
+    assert "not ready" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("name", "status"), [("simulated", 0), ("no-such", 4)])
 def test_the_command_ends_with_0_where_latency_can_be_measured(name, status, checkout, monkeypatch, capsys):
     monkeypatch.chdir(checkout)

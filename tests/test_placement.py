@@ -8,7 +8,7 @@ import pytest
 
 from harness.budgets import Budget, tolerances_of
 from harness.case import Case, Plan
-from harness.errors import ConfigError
+from harness.errors import ConfigError, HarnessError
 from harness.measurement import Measurement
 from harness.metrics import METRICS
 from harness.parity import Parity
@@ -72,7 +72,7 @@ def test_a_profile_may_demand_a_share_of_the_nodes(measured, share, outcome):
     assert ("under 95 %" in verdict.sentence) is verdict.red
 
 
-def test_a_demand_that_the_engine_does_not_answer_is_never_green(measured):
+def test_a_demand_that_the_engine_does_not_answer_is_not_decided(measured):
     demand = Budget(metric="placed_share_percent", limit=95, gate=True, source="devices/board.toml")
     verdict = judge(demand, measured(engine="silent"))
     assert verdict.outcome is Outcome.INCONCLUSIVE
@@ -146,3 +146,23 @@ def test_a_case_is_compared_with_the_first_runtime_that_takes_its_variant(make_s
     verdict = session.check(second, "engine_flips_percent")[0]
     assert verdict.outcome is Outcome.PASS
     assert "0 of 500 answers differ from those of first" in verdict.sentence
+
+
+def test_another_engine_that_cannot_run_leaves_its_own_question_open_and_nothing_else(make_session, make_model, quick):
+    engines = {"first": {"engine": "onnxruntime"}, "second": {"engine": "simulated"}}
+    folder = make_model()
+    card = folder / "model.toml"
+    text = card.read_text(encoding="utf-8")
+    card.write_text(text.replace('files = { sim = "int8.sim" }', 'files = { sim = "int8.sim", onnx = "no.onnx" }'))
+    session = make_session(folder, plan=quick, runtimes=engines, budgets={"engine_flips_percent": 5.0})
+    healthy = Case("simulated", "eyes", "int8", "second")
+    with pytest.raises(HarnessError):
+        session.check(healthy, "engine_flips_percent")
+    assert healthy not in session.errors
+    assert session.measure_more(healthy).runs
+
+
+def test_the_worst_process_stands_for_all(make_run):
+    runs = tuple(make_run([1_000_000], facts={"placement": {"N": share, "C": 1 - share}, "promised": "N"})
+                 for share in (1.0, 0.25, 1.0))  # fmt: skip
+    assert Measurement(case=CASE, plan=PLAN, runs=runs).value("placed_share_percent") == 25

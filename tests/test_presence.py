@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,7 @@ BOARD = {
     "sys/devices/soc0/soc_id": "532\n",
     "sys/devices/soc0/family": "Acme\n",
     "proc/cpuinfo": "processor\t: 0\nCPU implementer\t: 0x41\n",
+    "proc/meminfo": "MemTotal:       31268864 kB\nMemFree: 1 kB\n",
     "sys/bus/pci/devices/0000:01:00.0/vendor": "0x1AC1\n",
     "sys/bus/pci/devices/0000:01:00.0/device": "0x089a\n",
     "sys/bus/usb/devices/1-1/idVendor": "18d1\n",
@@ -87,6 +89,12 @@ FITS = [
     ({"pci": ("10de",), "usb": ("18d1:9302",)}, True),
     ({"pci": ("10de",), "usb": ("18d1:9303",)}, False),
     ({"soc_id": ("532",), "cpu_vendor": ("GenuineIntel",)}, False),
+    ({"memory_mib": 32768}, True),
+    ({"memory_mib": 28000}, True),
+    ({"memory_mib": 65536}, False),
+    ({"memory_mib": 27000}, False),
+    ({"soc_id": ("532",), "not_compatible": ("module-8", "odule")}, True),
+    ({"soc_id": ("532",), "not_compatible": ("module",)}, False),
     ({}, True),
 ]
 
@@ -100,6 +108,8 @@ def test_an_identity_fits_whole_words_only_and_all_of_its_parts_must_hold(plant,
     ("asked", "said"),
     [
         ({"soc_id": ("7", "8")}, "its SoC says Acme, 532, the profile expects 7 or 8"),
+        ({"memory_mib": 65536}, "its memory says 30536 MiB, the profile expects 65536 MiB less what firmware keeps"),
+        ({"not_compatible": ("mod",)}, "its device tree says module-7, which is another board"),
         ({"pci": ("10de",), "usb": ("1a6e:089a",)}, "it has no accelerator with PCI id 10de or USB id 1a6e:089a"),
     ],
 )
@@ -195,9 +205,49 @@ def test_what_no_case_uses_is_not_missed(devices, monkeypatch):
     assert absences(profile) == [f"no onnxruntime for {sys.executable} (pip install it there)"]
 
 
-def test_a_simulated_device_is_always_there(simulated, tmp_path):
+def test_a_simulated_device_is_any_machine_but_needs_what_its_runtimes_need(devices, simulated, plant):
     unfit = simulated.model_copy(update={"identity": Identity(soc_id=("soc9",))})
-    require_present(unfit, tmp_path, root=str(tmp_path))
+    require_present(unfit, devices, root=plant({}))
+    with pytest.raises(ConfigError, match="board is not ready: no /dev/npu0"):
+        require_present(read_profile("board", devices).model_copy(update={"simulated": True}), devices, root=plant({}))
+
+
+def test_a_machine_without_a_memory_size_is_no_board_that_is_told_by_it(plant):
+    (said,) = differences(Identity(memory_mib=4096), presence.identity(plant({"proc/meminfo": "MemTotal: much\n"})))
+    assert said == "its memory says nothing, the profile expects 4096 MiB less what firmware keeps"
+
+
+OF_ONE_ENTRY = """
+[needs.runtimes.null.files]
+"/dev/npu0" = "modprobe npu"
+[needs.runtimes.null.modules]
+vendor_sdk = "pip install vendor-sdk"
+[needs.commands]
+vendor-run = "put it on PATH"
+[runtimes.null]
+[runtimes.simulated]
+"""
+
+
+def test_what_one_runtime_needs_is_missed_only_where_that_one_is_used(devices, plant):
+    (devices / "host.toml").write_text(OF_ONE_ENTRY)
+    profile = read_profile("host", devices)
+    assert absences(profile, ["simulated"], plant({})) == ["no vendor-run on PATH (put it on PATH)"]
+    for runtimes in ([], ["null", "simulated"]):
+        assert absences(profile, runtimes, plant({})) == [
+            "no /dev/npu0 (modprobe npu)", "no vendor-run on PATH (put it on PATH)",
+            f"no vendor_sdk for {sys.executable} (pip install vendor-sdk)",
+        ]  # fmt: skip
+
+
+def test_an_interpreter_may_greet_before_its_answer_and_leave_a_child_behind(tmp_path, devices, processes):
+    python = interpreter(tmp_path / "python", f'echo welcome\nsleep 1234567 &\nexec "{sys.executable}" "$@"')
+    (devices / "host.toml").write_text(f'python = "{python}"\n[needs.modules]\nno_such = "x"\n[runtimes.simulated]\n')
+    assert absences(read_profile("host", devices)) == [f"no no_such for {python} (x)"]
+    until = time.monotonic() + 5
+    while processes("sleep 1234567"):
+        assert time.monotonic() < until
+        time.sleep(0.02)
 
 
 def interpreter(path: Path, script: str) -> str:
@@ -210,8 +260,11 @@ def interpreter(path: Path, script: str) -> str:
     ("script", "said"),
     [
         ("echo 'SyntaxError: too old' >&2; exit 1", "failed: SyntaxError: too old (it must be Python 3.8 or newer)"),
-        ("echo no json", "failed: Expecting value"),
-        ("cat > /dev/null; exec sleep 60", "did not answer within 0.2 s"),
+        ("echo no json", "gave no answer: Expecting value"),
+        ("echo '{}'", "gave no answer: 'absent'"),
+        ("echo '[]'", "gave no answer: list indices"),
+        ("echo '{\"absent\": 3}'", "gave no answer: 'int'"),
+        ("sleep 60", "did not answer within 0.2 s"),
     ],
 )
 def test_an_interpreter_that_gives_no_answer_is_named(tmp_path, devices, monkeypatch, script, said):
@@ -260,7 +313,9 @@ def test_a_power_mode_stands_in_keys_and_paths(tmp_path):
     place = Workspace(tmp_path)
     place.add_simulated()
     place.without_power()
-    (tmp_path / "devices" / "simulated.local.toml").write_text("[modes.slow.runtimes.simulated]\nspeed = 0.5\n")
+    (tmp_path / "devices" / "simulated.local.toml").write_text(
+        "[modes.slow.runtimes.simulated]\nspeed = 0.5\n[modes.slow.conditions]\npower_mode = 'SLOW'\n"
+    )
     done = place.pytest("--device=simulated:slow", "--plan=smoke", "suites/test_liveness.py")
     assert {one["key"].split("/")[0] for one in done.results()["cases"]} == {"simulated@slow"}, done.output
     assert "simulated@slow/eyes/fp32/simulated" in place.harness("history", "list").output

@@ -145,6 +145,15 @@ def test_children_that_outlive_a_command_neither_delay_it_nor_stay(run, processe
     assert gone(processes, mark)
 
 
+OTHER_GROUP = GRANDCHILD.replace("{mark!r}])", "{mark!r}], preexec_fn=lambda: __import__('os').setpgid(0, 0))")
+
+
+@pytest.mark.parametrize("then", ["print('done')", "import os; os.kill(os.getpid(), 9)", "import time; time.sleep(60)"])
+def test_children_in_a_group_of_their_own_do_not_stay_either(run, processes, mark, then):
+    run(OTHER_GROUP.replace("{mark!r}", repr(mark)) + "; " + then, deadline_s=3)
+    assert not processes(mark)
+
+
 def test_all_that_was_written_before_the_end_is_read(run):
     _, lines, _, _ = run("for number in range(20000): print(number)")
     assert lines == [str(number) for number in range(20000)]

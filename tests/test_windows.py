@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.case import InputSpec, Plan, TensorSpec
+from harness.dispatch import PROGRESS, _Listener
 from harness.energy import energy_of
 from harness.errors import EngineError
 from harness.frames import Frame, write_pack
@@ -37,8 +39,9 @@ class Told:
 
     def __init__(
         self, model_path: str, infer_ms: float = 2.0, slow: int = 0, averages: bool = False, fewer: int = 0,
-        dead: bool = False,
+        dead: bool = False, pause_s: float = 0.0,
     ) -> None:  # fmt: skip
+        self._pause_s = pause_s
         self._infer_ms, self._slow, self._averages = infer_ms, slow, averages
         self._fewer, self._dead = fewer, dead
 
@@ -59,6 +62,7 @@ class Told:
 
     def infer_many(self, feeds):
         self.starts.append(len(feeds))
+        time.sleep(self._pause_s)
         bright = [0.0 if self._dead else float(one["image"].mean()) for one in feeds]
         return [{"scores": np.array([[1 - one, one]], np.float32)} for one in bright]
 
@@ -155,6 +159,35 @@ def test_memory_is_the_tools_and_never_the_harnesss(told, measured):
     assert {name for name in run.marks if name.startswith(("rss_", "peak_", "pss_"))} == {"peak_tool_bytes"}
     assert METRICS["peak_memory_mb"].value(run) == 5
     assert run.marks["load_ns"] == 7 * MS
+
+
+def test_a_tool_that_tells_no_loading_has_none_of_the_harnesss_own(told, measured):
+    assert not {"load_ns", "import_ns"} & measured(told({"averages": True})).marks.keys()
+
+
+def test_a_tool_that_works_longer_than_a_word_is_progress_each_second(told, measured, labelled):
+    listener, heard = _Listener(lambda *_: None, 3600.0), []
+
+    def say(phase, done, total):
+        heard.append((phase, listener(PROGRESS + json.dumps({"phase": phase, "done": done, "total": total}))))
+
+    measured(told({"pause_s": 2.2}, labelled_path=labelled, timed=False), say)
+    assert [moved for phase, moved in heard if phase == "accuracy"] == [True] * 3
+
+
+def test_building_and_loading_do_not_count_against_the_cap(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("harness.dispatch.time.monotonic", lambda: now[0])
+    listener = _Listener(lambda *_: None, 10.0)
+
+    def moved(phase, done, at):
+        now[0] = at
+        return listener(PROGRESS + json.dumps({"phase": phase, "done": done, "total": done + 1}))
+
+    assert moved("building", 1, 500.0)
+    assert moved("loading", 1, 900.0)
+    assert moved("measuring", 1, 909.0)
+    assert not moved("measuring", 2, 911.0)
 
 
 def test_no_energy_is_told_of_composed_frames(told, measured):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import struct
 import zipfile
 from typing import Any, BinaryIO, Dict, List, Tuple
 
@@ -19,6 +21,33 @@ _TYPE = {
     13: "bfloat16",
 }  # fmt: skip
 _MAX_JSON_BYTES = 64 << 20
+_MEMBER = b"PK\x03\x04"
+# The end record of 64-bit zips (56), its locator (20) and the plain end record (22).
+_END_BYTES = 98
+# RuntimeError stands for encrypted members and, as NotImplementedError, for versions that zipfile does not know.
+DAMAGE = (zipfile.BadZipFile, OSError, ValueError, EOFError, RuntimeError)
+
+
+def open_zip(stream: BinaryIO) -> zipfile.ZipFile:
+    """A zip that everybody reads alike: it begins with a member, and its directory lies where its last bytes say.
+
+    Python forgives bytes before and after; torch then reads a pickle, or another directory, from the same file.
+    """
+    stream.seek(0)
+    begin = stream.read(len(_MEMBER))
+    archive = zipfile.ZipFile(stream)
+    if begin != _MEMBER or archive.comment or archive.start_dir != _said_directory(stream):
+        raise zipfile.BadZipFile("there are bytes before or behind the archive")
+    return archive
+
+
+def _said_directory(stream: BinaryIO) -> int:
+    stream.seek(0, io.SEEK_END)
+    stream.seek(max(0, stream.tell() - _END_BYTES))
+    tail = stream.read(_END_BYTES)
+    if tail[-42:-38] == b"PK\x06\x07":
+        return int(struct.unpack("<Q", tail[48:56])[0]) if tail[:4] == b"PK\x06\x06" else -1
+    return int(struct.unpack("<I", tail[-6:-2])[0]) if tail[-22:-18] == b"PK\x05\x06" else -1
 
 
 class Archive:
@@ -27,8 +56,8 @@ class Archive:
     def __init__(self, stream: BinaryIO, where: str) -> None:
         self.where = where
         try:
-            self._zip = zipfile.ZipFile(stream)
-        except (zipfile.BadZipFile, OSError, ValueError, EOFError) as error:
+            self._zip = open_zip(stream)
+        except DAMAGE as error:
             raise self.damaged(f"the archive cannot be read: {error}") from error
         infos = self._zip.infolist()
         roots = {info.filename.partition("/")[0] for info in infos}
@@ -51,7 +80,7 @@ class Archive:
         """A member's bytes."""
         try:
             return self._zip.read(self._infos[name])
-        except (KeyError, zipfile.BadZipFile, OSError, ValueError, EOFError) as error:
+        except (KeyError, *DAMAGE) as error:
             raise self.damaged(f"its member {name} cannot be read: {error}") from error
 
     def json(self, name: str) -> Dict[str, Any]:

@@ -11,10 +11,9 @@ from __future__ import annotations
 import io
 import pickletools
 import re
-import zipfile
 from typing import Any, Dict, Iterator, List
 
-from harness.modelfile.pt2 import Archive
+from harness.modelfile.pt2 import Archive, open_zip
 
 REMEDY = "export it again with torch.export.save of a static float net; trust_pickle = true only for files of your own"
 _PLAIN = re.compile(
@@ -78,9 +77,10 @@ def _sample_inputs(archive: Archive) -> List[str]:
 def _is_plain_pickle(content: bytes) -> bool:
     """True for the zip that torch.save writes of tensors: its pickle names no function but those that rebuild them."""
     try:
-        inner = zipfile.ZipFile(io.BytesIO(content))
+        inner = open_zip(io.BytesIO(content))
         names = inner.namelist()
-        if len(set(names)) != len(names) or not all(_PLAIN_PICKLE.fullmatch(one) for one in names):
+        roots = {one.partition("/")[0] for one in names}
+        if len(roots) != 1 or len(set(names)) != len(names) or not all(_PLAIN_PICKLE.fullmatch(one) for one in names):
             return False
         data = inner.read(next(one for one in names if one.endswith("/data.pkl")))
         operations = [(code.name, value) for code, value, _ in pickletools.genops(data)]

@@ -27,12 +27,13 @@ _TYPE = {
     15: "bfloat16", 27: "uint16", 28: "uint32", 29: "uint64",
 }  # fmt: skip
 _TENSOR, _KERNEL_CALL, _DELEGATE_CALL, _SEGMENT = 5, 1, 2, 1
+_SHAPE_DYNAMISM = 8
 _MAX_ITEMS = 1_000_000
 
 
 @dataclass(frozen=True)
 class Program:
-    """The method that is run: "forward", or the only one.
+    """The method that is run: "forward", or the only one. output_places: where `outputs` stand among all it gives.
 
     kernels: the operator of each call outside of any backend. delegates: the backend of each call of one, and where
     its data lie in the file; named: where data that several backends may use lie.
@@ -45,6 +46,8 @@ class Program:
     named: Dict[str, Span]
     constants: Tuple[Tuple[TensorSpec, int], ...] = ()
     version: int = 0
+    method: str = "forward"
+    output_places: Tuple[int, ...] = ()
 
     def graphs(self, source: Source) -> Tuple[XnnGraph, ...]:
         """What XNNPACK was given, one graph per call of it."""
@@ -81,11 +84,12 @@ def read_program(source: Source) -> Program:
         raise ModelFileError(what, where=source.where, remedy="export one method called forward")
     segments = _segments(source, root)
     values = plan.tables(2)
+    outputs = _specs(plan, 4, values, "output")
     kernels, delegates = _calls(source, plan, root, segments)
     return Program(
-        inputs=_specs(plan, 3, values, "input"), outputs=_specs(plan, 4, values, "output"), kernels=kernels,
+        inputs=tuple(_specs(plan, 3, values, "input").values()), outputs=tuple(outputs.values()), kernels=kernels,
         delegates=delegates, named=_named(source, root, segments), constants=_constants(root, values, segments),
-        version=root.number(0, "I"),
+        version=root.number(0, "I"), method=plan.text(0, "a method's name"), output_places=tuple(outputs),
     )  # fmt: skip
 
 
@@ -134,11 +138,11 @@ def _backend(source: Source, table: Table, root: Table, segments: List[Span]) ->
     return name, _pick(source, root.tables(3), index, "backend's data").span(0)
 
 
-def _specs(plan: Table, field: int, values: List[Table], name: str) -> Tuple[TensorSpec, ...]:
-    """The tensors among a method's arguments, called by their position: input0, input1 ..."""
+def _specs(plan: Table, field: int, values: List[Table], name: str) -> Dict[int, TensorSpec]:
+    """Position -> tensor among a method's arguments, called by it: input0, input1 ..."""
     indices = [int(one) for one in plan.array(field, "<i4", _MAX_ITEMS)]
     tensors = [_tensor(_pick(plan.source, values, index, "value")) for index in indices]
-    return tuple(_spec(one, f"{name}{place}") for place, one in enumerate(tensors) if one is not None)
+    return {place: _spec(one, f"{name}{place}") for place, one in enumerate(tensors) if one is not None}
 
 
 def _tensor(value: Table) -> Optional[Table]:
@@ -146,7 +150,10 @@ def _tensor(value: Table) -> Optional[Table]:
 
 
 def _spec(tensor: Table, name: str) -> TensorSpec:
+    """Sizes that may change are upper bounds, and it is not told which: any above 1 may be open."""
     sizes = tuple(int(one) for one in tensor.array(2, "<i4", tensor.source.limits.max_rank))
+    if tensor.number(_SHAPE_DYNAMISM, "b"):
+        sizes = tuple(-1 if size > 1 else size for size in sizes)
     return TensorSpec(name, sizes, _TYPE.get(tensor.number(0, "b"), "unknown"))
 
 

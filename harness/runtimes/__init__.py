@@ -49,6 +49,8 @@ class Runtime(Protocol):
     The constructor only keeps its arguments, `prepare` imports the engine, entering loads the
     model; EngineError says what is missing or what the engine refused. A runtime with an own
     `clock` (the simulated one) is timed by it, CPU time included; otherwise time.perf_counter_ns is the clock.
+    `begin_run(number)`, where there is one, is called before any clock runs; `marks`, name with unit -> number, are
+    laid over those of the run.
     """
 
     def prepare(self) -> None: ...

@@ -5,14 +5,17 @@ A runtime of this kind has `windowed = True` and, beside the protocol, `infer_ma
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Protocol, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Protocol, Sequence, Tuple
 
 import numpy as np
 
@@ -22,6 +25,9 @@ from harness.errors import EngineError
 Tensors = Dict[str, Array]
 LOG_LIMIT_BYTES = 64 * 2**20
 LONGEST_POLL_S = 0.05
+REAP_S = 5.0
+PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)
 LAST_WORDS = 3
 COMPLAINT = re.compile(r"error|fail|unsupported|not supported|invalid|cannot|unknown", re.I)
 
@@ -55,10 +61,18 @@ class Windowed(Protocol):
 
 @dataclass(frozen=True)
 class Finished:
-    """A process that ended well: all that it wrote, and the most memory that it held at once."""
+    """A process that ended well: all that it wrote, and the most memory that it held at once.
+
+    peak_bytes: the last reading while it ran; None where it ended before there was one.
+    """
 
     log: str
-    peak_bytes: int
+    peak_bytes: Optional[int]
+
+    @property
+    def marks(self) -> Dict[str, float]:
+        """peak_tool_bytes, where it is known."""
+        return {} if self.peak_bytes is None else {"peak_tool_bytes": float(self.peak_bytes)}
 
 
 class Tool:
@@ -83,13 +97,14 @@ class Tool:
         EngineError where it ends with another status than 0, is not done at the deadline, or floods its log.
         """
         log = folder / f"{self._option}.log"
+        parent = os.getpid()
         try:
             with open(log, "wb") as file:
                 process = subprocess.Popen(
                     [self._program, *arguments], stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
-                    cwd=str(folder), env={**os.environ, **self._environment},
+                    cwd=str(folder), env={**os.environ, **self._environment}, preexec_fn=lambda: _end_with(parent),
                 )  # fmt: skip
-        except OSError as error:
+        except (OSError, subprocess.SubprocessError) as error:
             raise EngineError(f"{self._program} cannot be started: {error}", where=f"option {self._option}") from error
         peak_bytes = self._wait(process, log)
         words = log.read_bytes().decode("utf-8", "replace")
@@ -104,22 +119,19 @@ class Tool:
     def _name(self) -> str:
         return os.path.basename(self._program)
 
-    def _wait(self, process: subprocess.Popen[bytes], log: Path) -> int:
-        """Reap the process; its largest resident memory, which only the reaping call tells."""
+    def _wait(self, process: subprocess.Popen[bytes], log: Path) -> Optional[int]:
+        """Reap the process; its largest resident memory. rusage would tell this process's own, kept through exec."""
         until, pause_s = time.monotonic() + self._deadline_s, 0.001
+        peak_bytes: Optional[int] = None
         try:
-            while True:
-                pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-                if pid:
-                    process.returncode = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
-                    return usage.ru_maxrss * 1024
+            while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+                peak_bytes = _peak_bytes(process.pid) or peak_bytes
                 self._refuse_endless(until, log)
                 time.sleep(pause_s)
                 pause_s = min(2 * pause_s, LONGEST_POLL_S)
+            return peak_bytes
         finally:
-            if process.returncode is None:
-                process.kill()
-                process.wait()
+            _end_group(process)
 
     def _refuse_endless(self, until: float, log: Path) -> None:
         if time.monotonic() > until:
@@ -172,6 +184,32 @@ def cycled(count: int, frames: int) -> Iterator[int]:
 
 def _fits(shape: Tuple[int, ...], declared: Tuple[int, ...]) -> bool:
     return len(shape) == len(declared) and all(a in (-1, b) for a, b in zip(declared, shape))
+
+
+def _peak_bytes(pid: int) -> Optional[int]:
+    """VmHWM of /proc/PID/status (man 5 proc), which starts anew with each program."""
+    try:
+        found = re.search(r"^VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(encoding="utf-8"), re.M)
+    except OSError:
+        return None
+    return int(found[1]) * 1024 if found else None
+
+
+def _end_with(parent: int) -> None:
+    """In the new process: a group of its own, and death with the thread that started it, be that by kill -9."""
+    os.setpgid(0, 0)
+    _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """Kill what is left of its group, then reap: in the other order its number could be another's by now."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    # A driver can hold a process where not even SIGKILL reaches it.
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(REAP_S)
 
 
 def _ending(status: int) -> str:

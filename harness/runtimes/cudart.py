@@ -6,7 +6,7 @@ import ctypes
 import glob
 import os
 import sys
-from ctypes import c_float, c_int, c_void_p
+from ctypes import c_float, c_int, c_size_t, c_void_p
 from dataclasses import dataclass
 from typing import Any, Iterator, List
 
@@ -19,18 +19,22 @@ from harness.runtimes.sharedlibrary import check_library
 
 NAMES = ("libcudart.so.13", "libcudart.so.12", "libcudart.so.11.0", "libcudart.so")
 FOLDERS = ("/usr/local/cuda/lib64", "/usr/local/cuda/targets/*/lib")
-# cudaDeviceProp begins with char name[256] in every version; the rest grew, and is not read.
-NAME_BYTES, PROPERTIES_BYTES = 256, 16384
+# cudaDeviceProp begins in every version with char name[256], 16 bytes uuid, 8 luid and 4 of its mask, and after padding
+# size_t totalGlobalMem; the rest grew, and is not read.
+NAME_BYTES, MEMORY_AT, PROPERTIES_BYTES = 256, 288, 16384
+GIB = 2**30
 WHERE = "the CUDA runtime library"
 ABSENT = "cannot open shared object file"
 
 
 @dataclass(frozen=True)
 class Device:
-    """The GPU; versions as CUDA writes them (12060 is 12.6)."""
+    """The GPU; versions as CUDA writes them (12060 is 12.6). memory_gib: rounded, for a driver keeps some to itself."""
 
     name: str
     compute_capability: str
+    multiprocessors: int
+    memory_gib: int
     cuda_driver: int
     cuda_runtime: int
 
@@ -58,6 +62,8 @@ class Cuda:
         ]
         return Device(
             properties.raw[:NAME_BYTES].split(b"\0")[0].decode("utf-8", "replace"), ".".join(map(str, parts)),
+            self._int(self._library.cudaDeviceGetAttribute, NUMBERS["cudaDevAttrMultiProcessorCount"], 0),
+            round(c_size_t.from_buffer(properties, MEMORY_AT).value / GIB),
             self._int(self._library.cudaDriverGetVersion), self._int(self._library.cudaRuntimeGetVersion),
         )  # fmt: skip
 
@@ -122,9 +128,10 @@ class Cuda:
         """What was captured, ready to be launched."""
         graph = c_void_p()
         self._library.cudaStreamEndCapture(stream, ctypes.byref(graph))
-        launchable = self._handle(self._library.cudaGraphInstantiateWithFlags, graph, 0)
-        self._library.cudaGraphDestroy(graph)
-        return launchable
+        try:
+            return self._handle(self._library.cudaGraphInstantiateWithFlags, graph, 0)
+        finally:
+            self._library.cudaGraphDestroy(graph)
 
     def launch(self, graph: int, stream: int) -> None:
         self._library.cudaGraphLaunch(graph, stream)

@@ -36,5 +36,5 @@ FUNCTIONS: Dict[str, Tuple[Any, ...]] = {
 NUMBERS = {
     "cudaMemcpyHostToDevice": 1, "cudaMemcpyDeviceToHost": 2, "cudaHostAllocDefault": 0, "cudaEventDefault": 0,
     "cudaStreamNonBlocking": 1, "cudaStreamCaptureModeThreadLocal": 1, "cudaDevAttrComputeCapabilityMajor": 75,
-    "cudaDevAttrComputeCapabilityMinor": 76,
+    "cudaDevAttrComputeCapabilityMinor": 76, "cudaDevAttrMultiProcessorCount": 16,
 }  # fmt: skip

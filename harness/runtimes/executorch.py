@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from typing import Any, Dict, List, Tuple
 
+import numpy as np
+
 from harness.case import Array, TensorSpec
 from harness.errors import EngineError, HarnessError
 from harness.modelfile.info import Limits
@@ -50,7 +52,7 @@ class ExecuTorch:
         try:
             # The program must outlive its method.
             self._loaded = self._engine._load_program(self._model_path)
-            self._method = self._loaded.load_method("forward")
+            self._method = self._loaded.load_method(self._program.method)
         except Exception as error:
             raise EngineError(f"ExecuTorch refuses the program: {error}", where=self._model_path) from error
         self.inputs: Tuple[TensorSpec, ...] = self._program.inputs
@@ -63,9 +65,13 @@ class ExecuTorch:
 
     def infer(self, feeds: Dict[str, Array]) -> Dict[str, Array]:
         check_feeds(feeds, self._takes, self._model_path)
-        given = [self._torch.from_numpy(feeds[one.name]) for one in self.inputs]
-        found = self._method(given)  # copies, which the caller owns
-        return {spec.name: tensor.numpy() for spec, tensor in zip(self.outputs, found)}
+        # The program reads the memory of a view as if it were dense.
+        given = [self._torch.from_numpy(np.asarray(feeds[one.name], order="C")) for one in self.inputs]
+        try:
+            found = self._method(given)  # copies, which the caller owns
+            return {spec.name: found[place].numpy() for spec, place in zip(self.outputs, self._program.output_places)}
+        except Exception as error:
+            raise EngineError(f"ExecuTorch fails to run the program: {error}", where=self._model_path) from error
 
     def facts(self) -> Dict[str, Any]:
         backends = [name for name, _ in self._program.delegates]
@@ -78,7 +84,7 @@ class ExecuTorch:
             "promised": self._backend,
             "partitions": backends.count(self._backend),
             **_placement(self._program, self._graphs),
-            **_layers(self._graphs, whole=set(backends) == {XNNPACK}),
+            **_layers(self._graphs, whole=set(backends) == {XNNPACK} and not self._program.kernels),
         }
 
     def _refuse_broken_promise(self) -> None:
@@ -119,7 +125,7 @@ def _placement(program: Program, graphs: Tuple[XnnGraph, ...]) -> Dict[str, Any]
 
 
 def _layers(graphs: Tuple[XnnGraph, ...], *, whole: bool) -> Dict[str, Any]:
-    """Precision and fusion of XNNPACK's nodes; nothing where another backend has a part."""
+    """Precision and fusion of XNNPACK's nodes; nothing where another backend or a portable operator has a part."""
     nodes: List[str] = [dtype for graph in graphs for dtype in graph.nodes]
     if not whole or not nodes:
         return {}

@@ -20,7 +20,7 @@ import numpy as np
 from harness.case import Array
 from harness.errors import EngineError
 from harness.runtimes.feeds import check_feeds
-from harness.runtimes.runner_answers import Loaded
+from harness.runtimes.runner_answers import Hello, Loaded
 from harness.runtimes.runner_child import check_program
 from harness.runtimes.runner_client import Deadlines, RunnerClient
 from harness.runtimes.runner_exchange import Exchange
@@ -122,7 +122,7 @@ class External:
     def _load(self) -> None:
         assert self._client is not None
         self._refuse_misfit()
-        loaded = self._client.load(os.path.abspath(self._model_path), _sha256(self._model_path), self._options)
+        loaded = self._client.load(os.path.abspath(self._model_path), file_sha256(self._model_path), self._options)
         self.inputs, self.outputs = loaded.inputs, loaded.outputs
         self._takes = {one.name: one for one in loaded.inputs}
         self._facts = self._kept_promise(loaded)
@@ -134,12 +134,8 @@ class External:
 
     def _refuse_misfit(self) -> None:
         """A runner that says beforehand that it will not do."""
-        ending, hello = os.path.splitext(self._model_path)[1][1:], self._hello
-        if hello.formats and ending not in hello.formats:
-            raise EngineError(
-                f"the runner {hello.name} loads files that end with {', '.join(hello.formats)}", where=self._model_path,
-                remedy="name another file in the model's card, or another runner in the device profile",
-            )  # fmt: skip
+        hello = self._hello
+        check_format(hello, self._model_path)
         if self._kind not in hello.exchanges:
             raise EngineError(
                 f"the runner {hello.name} has no exchange {self._kind!r}", where="option exchange of the runtime",
@@ -174,7 +170,13 @@ class External:
 
 def command_of(command: Union[str, Tuple[str, ...]]) -> Tuple[str, ...]:
     """Program and arguments."""
-    words = shlex.split(command) if isinstance(command, str) else command
+    try:
+        words = shlex.split(command) if isinstance(command, str) else command
+    except ValueError as error:
+        raise EngineError(
+            f"command = {command!r} cannot be split: {error}", where="option command of the runtime",
+            remedy="close the quotes, or write program and arguments as a list",
+        ) from error  # fmt: skip
     return tuple(sys.executable if word == PYTHON else word for word in words)
 
 
@@ -189,7 +191,17 @@ def round_trip_us(client: RunnerClient) -> float:
     return statistics.median(spent) / 1e3
 
 
-def _sha256(path: str) -> str:
+def check_format(hello: Hello, model_path: str) -> None:
+    """EngineError where the runner says that it does not load such files."""
+    if hello.formats and os.path.splitext(model_path)[1][1:] not in hello.formats:
+        raise EngineError(
+            f"the runner {hello.name} loads files that end with {', '.join(hello.formats)}", where=model_path,
+            remedy="name another file in the model's card, or another runner in the device profile",
+        )  # fmt: skip
+
+
+def file_sha256(path: str) -> str:
+    """In lower case; EngineError where it cannot be read."""
     digest = hashlib.sha256()
     try:
         with open(path, "rb") as file:

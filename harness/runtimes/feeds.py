@@ -14,12 +14,12 @@ def check_feeds(feeds: Mapping[str, Array], inputs: Mapping[str, TensorSpec], wh
         if name not in inputs:
             raise EngineError(unknown("input", name, inputs), where=where)
         spec = inputs[name]
-        if value.dtype != spec.dtype or not _fits(value.shape, spec.shape):
+        if value.dtype.name != spec.dtype or not value.dtype.isnative or not _fits(value.shape, spec.shape):
             raise EngineError(
                 f"the input {name!r} takes {spec.dtype} {list(spec.shape)} and was given "
                 f"{value.dtype} {list(value.shape)}",
                 where=where,
-                remedy="correct [input] of the model card",
+                remedy="correct [input] or [extra_inputs.NAME] of the model card",
             )
     if len(feeds) != len(inputs):
         raise EngineError(f"nothing was given for the inputs {sorted(set(inputs) - set(feeds))}", where=where)

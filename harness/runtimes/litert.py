@@ -64,6 +64,10 @@ class LiteRt:
         raise missing_engine("ai-edge-litert", "host", errors[0]) from errors[0]
 
     def __enter__(self) -> LiteRt:
+        if self._delegate_options and not self._delegate:
+            raise EngineError(
+                "delegate_options are given and no delegate", where=WHERE, remedy="name it, or leave them out"
+            )
         delegates = [self._load_delegate()] if self._delegate else []
         try:
             self._interpreter = self._engine.Interpreter(
@@ -88,12 +92,15 @@ class LiteRt:
 
     def infer(self, feeds: Dict[str, Array]) -> Dict[str, Array]:
         check_feeds(feeds, self._takes, self._model_path)
-        if any(value.shape != self._shapes[name] for name, value in feeds.items()):
-            self._resize(feeds)
-        for name, value in feeds.items():
-            self._interpreter.set_tensor(self._inputs[name], value)
-        self._interpreter.invoke()
-        return {name: self._interpreter.get_tensor(index) for name, index in self._outputs.items()}
+        try:
+            if any(value.shape != self._shapes[name] for name, value in feeds.items()):
+                self._resize(feeds)
+            for name, value in feeds.items():
+                self._interpreter.set_tensor(self._inputs[name], value)
+            self._interpreter.invoke()
+            return {name: self._interpreter.get_tensor(index) for name, index in self._outputs.items()}
+        except Exception as error:
+            raise EngineError(f"LiteRT fails to run the model: {error}", where=self._model_path) from error
 
     def facts(self) -> Dict[str, Any]:
         nodes = self._nodes()

@@ -59,7 +59,8 @@ def layer_precisions(interpreter: Any) -> Dict[str, float]:
     "hybrid" has float activations and integer weights. A delegate that computes float32 tensors in float16 does not
     tell so.
     """
-    layers = [_precision(one) for one in interpreter._get_ops_details() if one["op_name"] != _DELEGATE]
+    operators = [one for one in interpreter._get_ops_details() if one["op_name"] != _DELEGATE]
+    layers = [_precision(one) for one in operators if one["result_types"]]
     return {name: layers.count(name) / len(layers) for name in sorted(set(layers))}
 
 

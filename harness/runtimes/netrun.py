@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any, List, Mapping, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, Sequence, Tuple, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from harness.errors import EngineError
 from harness.runtimes.command import Tensors, cycled, read_raw, write_raw
 
 Specs = Tuple[TensorSpec, ...]
+One = TypeVar("One")
 
 
 def read_tensors(model_path: str) -> Tuple[Specs, Specs]:
@@ -53,8 +54,10 @@ def read_results(folder: Path, frames: int, outputs: Specs) -> List[Tensors]:
 
 
 def _result(folder: Path, outputs: Specs) -> Tensors:
-    there = {_plain(path.stem): path for path in sorted(folder.rglob("*.raw"))} if folder.is_dir() else {}
-    wanted = {_plain(spec.name): spec for spec in outputs}
+    files = sorted(folder.rglob("*.raw")) if folder.is_dir() else []
+    # A tensor with "/" in its name is a file in folders.
+    there = _keyed((path.relative_to(folder).with_suffix("").as_posix(), path) for path in files)
+    wanted = _keyed((spec.name, spec) for spec in outputs)
     if there.keys() != wanted.keys():
         raise EngineError(
             f"the tool wrote the outputs {sorted(there)} and the model has {sorted(wanted)}", where=folder.name,
@@ -63,9 +66,22 @@ def _result(folder: Path, outputs: Specs) -> Tensors:
     return {spec.name: read_raw(there[name], spec) for name, spec in wanted.items()}
 
 
+def _keyed(named: Iterable[Tuple[str, One]]) -> Dict[str, One]:
+    """By plain name; EngineError where two cannot be told apart."""
+    found: Dict[str, One] = {}
+    for name, one in named:
+        if _plain(name) in found:
+            raise EngineError(
+                f"two outputs are both called {_plain(name)!r} where the tool writes them", where=name,
+                remedy="rename one of them in the model: files cannot tell them apart",
+            )  # fmt: skip
+        found[_plain(name)] = one
+    return found
+
+
 def _plain(name: str) -> str:
     """File names are tensor names with `:0` or `_native` behind them and other characters instead of some."""
-    return re.sub(r"\W", "_", re.sub(r"(_native|:\d+)$", "", name))
+    return re.sub(r"\W", "_", re.sub(r"(_native|:\d+)$", "", name)).lstrip("_")
 
 
 def _specs(found: Mapping[str, Mapping[str, Any]]) -> Specs:

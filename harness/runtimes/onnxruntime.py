@@ -9,22 +9,15 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 from harness.case import Array, TensorSpec
 from harness.errors import EngineError
 from harness.runtimes import missing_engine
+from harness.runtimes.feeds import check_feeds
 from harness.runtimes.onnxruntime_context import ContextCache, context_of, refuse_other_soc
-from harness.runtimes.onnxruntime_feeds import refuse_feeds
 from harness.runtimes.onnxruntime_graph import Graph, float_layers_left, graph_facts, read_graph
 from harness.runtimes.onnxruntime_placement import placement_of
 from harness.runtimes.onnxruntime_plugin import words_of
-from harness.runtimes.onnxruntime_session import CPU, Sessions, Wanted, options_of
+from harness.runtimes.onnxruntime_session import CPU, KERNELS, Sessions, Wanted, options_of
+from harness.runtimes.onnxruntime_types import DTYPES
 
-# These run node by node, so their optimised graph can be written; the others compile, for minutes perhaps.
-KERNELS = (CPU, "CUDAExecutionProvider", "ROCMExecutionProvider", "ACLExecutionProvider")
 OPTIMISED_LIMIT_BYTES = 256 << 20
-
-DTYPES = {
-    "tensor(float)": "float32", "tensor(float16)": "float16", "tensor(double)": "float64",
-    "tensor(uint8)": "uint8", "tensor(int8)": "int8", "tensor(int32)": "int32",
-    "tensor(int64)": "int64", "tensor(bool)": "bool",
-}  # fmt: skip
 
 
 class OnnxRuntime:
@@ -81,9 +74,11 @@ class OnnxRuntime:
 
     def infer(self, feeds: Dict[str, Array]) -> Dict[str, Array]:
         try:
-            return dict(zip(self._names, self._session.run(self._names, feeds)))
+            # It reads another byte order as its own.
+            native = all(one.dtype.isnative for one in feeds.values())
+            return dict(zip(self._names, self._session.run(self._names, feeds if native else {})))
         except Exception as error:
-            refuse_feeds(self.inputs, feeds, self._model_path)
+            check_feeds(feeds, {one.name: one for one in self.inputs}, self._model_path)
             raise EngineError(
                 f"ONNX Runtime fails to run the model: {words_of(error)}", where=self._model_path
             ) from error
@@ -113,6 +108,8 @@ class OnnxRuntime:
             raise self._sessions.refusal(error, path) from error
         self._sessions.refuse_fallback(session, path)
         placement = placement_of(session, self._wanted.promised)
+        if placement is None and self._wanted.promised != CPU:
+            placement = self._sessions.ran(path)
         if placement and not placement.pieces:
             raise self._sessions.nothing_taken(path)
         self._placed = placement.facts() if placement else {}
@@ -123,15 +120,23 @@ class OnnxRuntime:
         plugin = self._sessions.plugin
         identity = [self._engine.__version__, plugin.version if plugin else "", *vars(self._wanted).values()]
         self._cache = ContextCache(self._cache_folder, self._model_path, identity)
-        if self._cache.taken:
-            session = self._open(str(self._cache.path))
-            self._placed = self._cache.notes()
-            return session
+        kept = self._kept(self._cache) if self._cache.taken else None
+        if kept:
+            return kept
         try:
             session = self._open(self._model_path, self._cache.entries())
             self._cache.keep(self._placed)
         finally:
             self._cache.discard()
+        return session
+
+    def _kept(self, cache: ContextCache) -> Any:
+        """A session on the kept context; None, and nothing kept, where it does not load."""
+        try:
+            session, self._placed = self._open(str(cache.path)), cache.notes()
+        except (EngineError, OSError, ValueError):
+            cache.forget()
+            return None
         return session
 
     def _refuse_other_soc(self) -> None:

@@ -11,14 +11,17 @@ import hashlib
 import json
 import os
 import re
+import time
 from pathlib import Path
 from typing import Any, Dict, Mapping, Optional, Sequence
 
 from harness.errors import EngineError
+from harness.modelfile.inspection import inspect_model
 from harness.runtimes.onnxruntime_graph import Graph, read_graph
 from harness.runtimes.onnxruntime_plugin import words_of
 
 COMPATIBILITY = "ep_compatibility_info."
+_LEFT_BEHIND_S = 24 * 3600
 _PROMISES = {"htp_arch": 4, "soc_model": 5}
 
 
@@ -26,8 +29,9 @@ class ContextCache:
     """One file per model, provider, options and version in `folder`; made by the first session that loads."""
 
     def __init__(self, folder: str, model_path: str, identity: Sequence[Any]) -> None:
-        digest = hashlib.sha256(Path(model_path).read_bytes())
-        digest.update(json.dumps(identity, sort_keys=True).encode())
+        model = inspect_model(model_path)
+        weights = [[one.name, one.sha256] for one in model.external_files]
+        digest = hashlib.sha256(json.dumps([model.sha256, weights, *identity], sort_keys=True).encode())
         self.path = Path(folder).expanduser() / f"{digest.hexdigest()[:24]}.onnx"
         self._part = self.path.with_suffix(f".{os.getpid()}.part.onnx")
         self.taken = self.path.is_file() and self._notes.is_file()
@@ -39,6 +43,7 @@ class ContextCache:
     def entries(self) -> Dict[str, str]:
         """The session entries that make the context; in one file, for a half-written pair must not be found."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._clear()
         return {"ep.context_enable": "1", "ep.context_file_path": str(self._part), "ep.context_embed_mode": "1"}
 
     def keep(self, notes: Mapping[str, Any]) -> None:
@@ -51,8 +56,23 @@ class ContextCache:
                 "the provider gives no compiled model to keep", where="runtimes.*.context_cache of the device profile",
                 remedy="leave context_cache out; TensorRT and others have caches of their own among their options",
             )  # fmt: skip
-        self._notes.write_text(json.dumps(notes), encoding="utf-8")
+        part = self._part.with_suffix(".json")
+        part.write_text(json.dumps(notes), encoding="utf-8")
+        os.replace(part, self._notes)
         os.replace(self._part, self.path)
+
+    def forget(self) -> None:
+        """Drop what was kept: it is damaged, or was made by another build."""
+        for path in (self.path, self._notes):
+            if path.is_file():
+                path.unlink()
+        self.taken = False
+
+    def _clear(self) -> None:
+        """Remove what processes left behind that were ended while they compiled."""
+        for path in self.path.parent.glob("*.part.*"):
+            if path.is_file() and time.time() - path.stat().st_mtime > _LEFT_BEHIND_S:
+                path.unlink()
 
     def discard(self) -> None:
         """Forget what a session that failed has begun."""
@@ -60,8 +80,10 @@ class ContextCache:
             self._part.unlink()
 
     def notes(self) -> Dict[str, Any]:
-        """What `keep` was given."""
-        found: Dict[str, Any] = json.loads(self._notes.read_text(encoding="utf-8"))
+        """What `keep` was given; ValueError where it is damaged."""
+        found = json.loads(self._notes.read_text(encoding="utf-8"))
+        if not isinstance(found, dict):
+            raise ValueError(f"{self._notes} holds no JSON object")
         return found
 
 

@@ -11,12 +11,16 @@ RECORD = "session.record_ep_graph_assignment_info"
 
 @dataclass(frozen=True)
 class Placement:
-    """nodes: provider -> count; pieces: nodes of each subgraph of the promised one; left: kinds of nodes elsewhere."""
+    """nodes: provider -> count; pieces: nodes of each subgraph of the promised one; left: kinds of nodes elsewhere.
+
+    fused: nodes are those that ran, and each of the promised provider's is a whole subgraph.
+    """
 
     promised: str
     nodes: Dict[str, int]
     pieces: List[int]
     left: Dict[str, int]
+    fused: bool = False
 
     @property
     def total(self) -> int:
@@ -25,6 +29,8 @@ class Placement:
     def facts(self) -> Dict[str, Any]:
         """`placement`, and `partitions` where the provider takes subgraphs and not single nodes."""
         facts: Dict[str, Any] = {"placement": {name: count / self.total for name, count in self.nodes.items()}}
+        if self.fused:
+            return {"partitions": len(self.pieces), **({} if self.left else facts)}
         if not self.left:
             # A provider of kernels is told node by node: without any elsewhere its nodes are one piece.
             facts["partitions"] = len(self.pieces) if max(self.pieces) > 1 else 1

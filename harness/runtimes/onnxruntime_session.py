@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, ContextManager, Dict, List, Mapping, Optional, Tuple
 
 from harness.errors import EngineError, unknown
 from harness.runtimes.onnxruntime_context import context_of, context_refused
-from harness.runtimes.onnxruntime_placement import RECORD, placement_of
+from harness.runtimes.onnxruntime_placement import RECORD, Placement, placement_of
 from harness.runtimes.onnxruntime_plugin import LogLine, Plugin, complaints, refuse_ignored_values, words_of
+from harness.runtimes.onnxruntime_profile import ran_placement
 
 CPU = "CPUExecutionProvider"
 NO_FALLBACK = "session.disable_cpu_ep_fallback"
+# These run node by node, so their optimised graph can be written; the others compile, for minutes perhaps.
+KERNELS = (CPU, "CUDAExecutionProvider", "ROCMExecutionProvider", "ACLExecutionProvider")
 WHERE = "runtimes.* of the device profile"
 
 
@@ -48,13 +53,17 @@ class Sessions:
             self._refuse_absent_providers()
         self._said: List[LogLine] = []
 
-    def open(self, path: str, entries: Mapping[str, str], cpu_fallback: bool, optimised: str = "") -> Any:
-        """A session; `optimised`: where it writes its graph. Raises whatever the engine raises.
+    def open(
+        self, path: str, entries: Mapping[str, str], cpu_fallback: bool, optimised: str = "", profile: str = ""
+    ) -> Any:
+        """A session; `optimised`, `profile`: where it writes its graph, its profile. Raises whatever the engine raises.
 
         Its own retry on the CPU is off: that hides why a provider failed.
         """
         options = self._options({**entries, **({} if cpu_fallback else {NO_FALLBACK: "1"})})
         options.optimized_model_filepath = optimised
+        if profile:
+            options.enable_profiling, options.profile_file_prefix = True, profile
         providers: Any = [(name, dict(self._wanted.provider_options.get(name, {}))) for name in self._wanted.providers]
         if self.plugin:
             self.plugin.add_to(options, self.plugin.resolved(self._wanted.promised_options), self._wanted.device)
@@ -82,6 +91,25 @@ class Sessions:
                 f"ONNX Runtime fell back from {wanted} to {got}{self._reason('EW')}", where=path,
                 remedy="check the driver and libraries of the provider; a fallback is never measured",
             )  # fmt: skip
+
+    def ran(self, path: str) -> Placement:
+        """Where the nodes of the file run, from a profiled session of its own; EngineError where that tells nothing."""
+        wanted = self._wanted
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                session = self.open(path, {}, wanted.cpu_fallback, profile=os.path.join(folder, "ran"))
+                found = ran_placement(session, wanted.promised, wanted.promised not in KERNELS)
+        except Exception as error:
+            raise self._untold(path, f": {words_of(error)}") from error
+        if found is None:
+            raise self._untold(path, "")
+        return found
+
+    def _untold(self, path: str, why: str) -> EngineError:
+        return EngineError(
+            f"nobody tells whether {self._wanted.promised} takes a node: this ONNX Runtime does not, nor does its "
+            f"profile{why}", where=path, remedy="take a newer ONNX Runtime for the device, or fixed sizes in the model",
+        )  # fmt: skip
 
     def nothing_taken(self, path: str) -> EngineError:
         """The error of a provider that is there and took no node."""
@@ -117,7 +145,7 @@ class Sessions:
         options.inter_op_num_threads = 1
         # A plug-in tells by a warning that it ignores the value of an option.
         options.log_severity_level = 2 if self.plugin else 3
-        for key, value in {RECORD: "1", **self._wanted.session_config, **entries}.items():
+        for key, value in {**self._wanted.session_config, **entries, RECORD: "1"}.items():
             options.add_session_config_entry(key, str(value))
         return options
 
@@ -144,6 +172,11 @@ def _refuse_contradictions(wanted: Wanted) -> None:
         raise EngineError(
             f"cpu_fallback = false, but providers names {CPU}", where=WHERE, remedy="take it out of providers"
         )
+    if wanted.device and not wanted.plugin:
+        raise EngineError(
+            f"device = {wanted.device!r} without a plug-in would be ignored", where=WHERE,
+            remedy="leave it out; a provider that is built in has its device among its options",
+        )  # fmt: skip
     if wanted.plugin and len(wanted.providers) != 1:
         raise EngineError(
             "an entry with a plug-in names its provider alone", where=f"{WHERE}, providers",

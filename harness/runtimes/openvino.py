@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
 
 from harness.case import Array, TensorSpec
 from harness.errors import EngineError
 from harness.runtimes import missing_engine
-from harness.runtimes.onnxruntime_feeds import refuse_feeds
-from harness.runtimes.openvino_devices import Target, executing, refuse_absent, refuse_fallback, same
+from harness.runtimes.feeds import check_feeds
+from harness.runtimes.openvino_devices import (
+    Target,
+    absent_devices,
+    driver_of,
+    executing,
+    refuse_absent,
+    refuse_fallback,
+    same,
+)
 from harness.runtimes.openvino_layers import layer_facts, placed
 
 NO_ANSWER = "not answered by this target"
@@ -45,7 +53,7 @@ class OpenVino:
             "PERFORMANCE_HINT": "LATENCY",
             **({"INFERENCE_PRECISION_HINT": precision} if precision else {}),
             **({"NUM_STREAMS": 1} if "NPU" not in target else {}),
-            **({"INFERENCE_NUM_THREADS": threads} if "CPU" in target else {}),
+            **({"INFERENCE_NUM_THREADS": threads} if self._target.may_use("CPU") else {}),
             # The CPU would take the first frames, and with them the measurement.
             **({"ENABLE_STARTUP_FALLBACK": False} if self._target.mode == "AUTO" else {}),
             **({"CACHE_DIR": cache_dir} if cache_dir else {}),
@@ -68,12 +76,16 @@ class OpenVino:
             model = self._core.read_model(self._model_path)
             self._compiled = self._core.compile_model(model, self._text, self._properties)
         except Exception as error:
-            raise EngineError(f"OpenVINO refuses the model: {_words(error)}", where=self._model_path) from error
+            raise EngineError(
+                f"OpenVINO refuses the model: {_words(error)}", where=self._model_path,
+                remedy="; ".join(map(driver_of, absent_devices(self._core, self._target))),
+            ) from error  # fmt: skip
         self._devices = executing(self._compiled)
         refuse_fallback(self._target, self._devices, self._cpu_fallback, self._model_path)
         self._refuse_other_settings()
         self._request = self._compiled.create_infer_request()
         self.inputs: Tuple[TensorSpec, ...] = tuple(map(_spec, self._compiled.inputs))
+        self._takes = {one.name: one for one in self.inputs}
         self.outputs: Tuple[TensorSpec, ...] = tuple(map(_spec, self._compiled.outputs))
         return self
 
@@ -83,7 +95,7 @@ class OpenVino:
     def infer(self, feeds: Dict[str, Array]) -> Dict[str, Array]:
         """Outputs are copied: the request's own memory is overwritten by the next frame."""
         # OpenVINO converts another dtype in silence, which is measured as if it were the model's.
-        refuse_feeds(self.inputs, feeds, self._model_path)
+        check_feeds(feeds, self._takes, self._model_path)
         try:
             self._request.infer(feeds, share_inputs=True)
         except RuntimeError as error:
@@ -126,27 +138,31 @@ class OpenVino:
     def _refuse_other_settings(self) -> None:
         """Precision and threads are what the profile asks for, where the target answers at all."""
         for name in ("INFERENCE_PRECISION_HINT", "INFERENCE_NUM_THREADS"):
-            asked, answered = str(self._properties.get(name, "")), self._property(name)
-            if asked and answered not in (asked, NO_ANSWER):
+            asked, answered = str(self._properties.get(name, "")), self._answers(name)
+            if asked and not set(answered) <= {asked}:
                 raise EngineError(
-                    f"OpenVINO runs with {name} = {answered} where {asked} was asked for",
+                    f"OpenVINO runs with {name} = {', '.join(answered)} where {asked} was asked for",
                     where=self._model_path,
                     remedy="ask for what this target can do in runtimes.* of the device profile",
                 )
 
     def _property(self, name: str) -> str:
+        return ", ".join(self._answers(name)) or NO_ANSWER
+
+    def _answers(self, name: str) -> List[str]:
         """AUTO, MULTI and HETERO do not answer themselves, but hold the answers of their devices."""
         try:
-            value = self._compiled.get_property(name)
+            values = [self._compiled.get_property(name)]
         except RuntimeError:
-            value = self._of_device(name)
-        return str(value.get_type_name() if hasattr(value, "get_type_name") else value)
+            values = self._of_devices(name)
+        return sorted({str(one.get_type_name() if hasattr(one, "get_type_name") else one) for one in values})
 
-    def _of_device(self, name: str) -> Any:
+    def _of_devices(self, name: str) -> List[Any]:
         try:
-            return self._compiled.get_property("DEVICE_PROPERTIES")[self._devices[0]][name]
-        except (RuntimeError, KeyError):
-            return NO_ANSWER
+            told = self._compiled.get_property("DEVICE_PROPERTIES")
+        except RuntimeError:
+            return []
+        return [told[device][name] for device in self._devices if name in told.get(device, {})]
 
 
 def _words(error: Exception) -> str:

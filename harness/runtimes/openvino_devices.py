@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Sequence, Tuple
+from typing import Any, List, Sequence, Tuple
 
 from harness.errors import EngineError
 
@@ -26,6 +26,7 @@ class Target:
 
     mode: str
     devices: Tuple[str, ...]
+    left_out: Tuple[str, ...] = ()
 
     @staticmethod
     def of(text: str) -> Target:
@@ -33,12 +34,17 @@ class Target:
         head, _, rest = text.partition(":")
         mode = head if head in MODES else ""
         listed = [re.sub(r"\(.*\)$", "", one.strip()) for one in (rest if mode else text).split(",")]
-        return Target(mode, tuple(one for one in listed if one and not one.startswith("-")))
+        devices = tuple(one for one in listed if one and not one.startswith("-"))
+        return Target(mode, () if devices == (mode,) else devices, tuple(one[1:] for one in listed if one[:1] == "-"))
 
     @property
     def promised(self) -> str:
         """The device that the entry promises; "" where AUTO may choose."""
         return self.devices[0] if self.devices else ""
+
+    def may_use(self, device: str) -> bool:
+        """Whether the device is named, or AUTO may choose it."""
+        return device in self.devices or (not self.devices and device not in self.left_out)
 
 
 def same(device: str, promised: str) -> bool:
@@ -48,16 +54,27 @@ def same(device: str, promised: str) -> bool:
 
 def refuse_absent(core: Any, target: Target, cpu_fallback: bool, where: str) -> None:
     """EngineError where the promised device, or any without `cpu_fallback`, is not on this machine."""
-    if set(target.devices) <= {"CPU"}:
-        return
-    there = [str(one) for one in core.available_devices]
-    absent = [one for one in target.devices if not any(same(device, one) for device in there)]
+    absent = absent_devices(core, target)
     if absent and not (cpu_fallback and len(absent) < len(target.devices)):
-        remedy = DRIVERS.get(absent[0].split(".")[0], "")
+        there = ", ".join(map(str, core.available_devices)) or "nothing"
         raise EngineError(
-            f"OpenVINO refuses the model: there is no {absent[0]} here, only {', '.join(there) or 'nothing'}",
-            where=where, remedy=f"{remedy}{ACCESS}" if remedy else "name a device that is there",
+            f"OpenVINO refuses the model: there is no {absent[0]} here, only {there}",
+            where=where, remedy=driver_of(absent[0]),
         )  # fmt: skip
+
+
+def absent_devices(core: Any, target: Target) -> List[str]:
+    """The devices of the target that this machine does not have."""
+    if set(target.devices) <= {"CPU"}:
+        return []
+    there = [str(one) for one in core.available_devices]
+    return [one for one in target.devices if not any(same(device, one) for device in there)]
+
+
+def driver_of(device: str) -> str:
+    """What to do where a device is not there."""
+    driver = DRIVERS.get(device.split(".")[0], "")
+    return f"{driver}{ACCESS}" if driver else "name a device that is there"
 
 
 def executing(compiled: Any) -> Tuple[str, ...]:

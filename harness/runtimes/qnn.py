@@ -97,7 +97,7 @@ class QnnNetRun:
         version = VERSION.search(done.log)
         self._version, self._graphs = version[1] if version else self._version, len(report.graphs)
         infer_ns = _infer_ns(events, frames)
-        return WindowTimes(infer_ns, {**_marks(report), "peak_tool_bytes": done.peak_bytes}, self._told(infer_ns))
+        return WindowTimes(infer_ns, {**_marks(report), **done.marks}, self._told(infer_ns))
 
     def facts(self) -> Dict[str, Any]:
         unit = _unit(self._backend)

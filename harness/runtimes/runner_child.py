@@ -8,8 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
-from pathlib import Path
-from typing import List, Mapping, Sequence
+from typing import Mapping, Sequence
 
 from harness.errors import EngineError
 
@@ -36,7 +35,7 @@ def start_runner(command: Sequence[str], environment: Mapping[str, str]) -> subp
     parent = os.getpid()
     try:
         return subprocess.Popen(
-            list(command), bufsize=0, start_new_session=True, env={**os.environ, **environment},
+            list(command), bufsize=0, env={**os.environ, **environment},
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             preexec_fn=lambda: _end_with(parent),
         )  # fmt: skip
@@ -60,20 +59,12 @@ def end_runner(process: subprocess.Popen[bytes]) -> None:
             stream.close()
 
 
-def group_members(group: int) -> List[int]:
-    """The ids of the processes of a group that have not ended."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError, ValueError):
-            # The name, which may hold anything, is in brackets; then state, parent and group.
-            state, _, own = path.read_bytes().rpartition(b")")[2].split()[:3]
-            if int(own) == group and state not in (b"Z", b"X"):
-                found.append(int(path.parent.name))
-    return found
-
-
 def _end_with(parent: int) -> None:
-    """In the new process: die with the thread that started it, so that kill -9 of the worker leaves no runner."""
+    """In the new process: a group of its own; die with the thread that started it, as kill -9 of the worker does.
+
+    The session stays the worker's: what a wrapper started is ended with that, however the worker ends.
+    """
+    os.setpgid(0, 0)
     _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)

@@ -11,6 +11,7 @@ from harness.runtimes.runner_lines import PROTOCOL, decode_answer, encode_reques
 from harness.runtimes.runner_process import ONE_ANSWER, RunnerProcess
 
 Told = TypeVar("Told")
+LONGEST_S = 86400.0
 SPECIFICATION = "docs/external-runner.md has the form of each answer"
 # What a runner calls its answer.
 ANSWERS = {
@@ -31,11 +32,21 @@ class Deadlines(NamedTuple):
         """That of one request."""
         return {"hello": self.hello_s, "load": self.load_s, "bye": self.bye_s}.get(op, self.infer_s)
 
+    def check(self) -> None:
+        """EngineError for what is no time to wait."""
+        for name, value in self._asdict().items():
+            if not 0 < value <= LONGEST_S:
+                raise EngineError(
+                    f"the deadline {name} = {value:g} of the runner", where="runtime external",
+                    remedy=f"write seconds above 0, at most {LONGEST_S:g}",
+                )  # fmt: skip
+
 
 class RunnerClient:
     """One running runner; entered, it is started, and left, it is ended without a word."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], deadlines: Deadlines) -> None:
+        deadlines.check()
         self._command, self._environment, self._deadlines = command, environment, deadlines
         self._output_bytes = 0
 

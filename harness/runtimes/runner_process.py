@@ -10,8 +10,9 @@ import weakref
 from typing import List, Mapping, Sequence
 
 from harness.errors import EngineError, printable
+from harness.processes import group_members
 from harness.runtimes.command import last_words
-from harness.runtimes.runner_child import end_runner, group_members, start_runner
+from harness.runtimes.runner_child import end_runner, start_runner
 from harness.runtimes.runner_lines import LONGEST_LINE_BYTES, shown
 
 CHUNK_BYTES = 65536

@@ -84,7 +84,7 @@ class SnpeNetRun:
         with tempfile.TemporaryDirectory() as name:
             done = self._run(feeds, frames, Path(name), "basic")
             found = self._diagnosis(Path(name))
-        marks = {**_marks(found), "peak_tool_bytes": float(done.peak_bytes)}
+        marks = {**_marks(found), **done.marks}
         return WindowTimes(
             np.zeros(0, np.int64),
             marks,

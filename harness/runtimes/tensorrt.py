@@ -66,6 +66,7 @@ class TensorRt:
         self._build_deadline_s = build_deadline_s
         self._file: Optional[EngineFile] = None
         self._layer_ms: Optional[Dict[str, float]] = None
+        self._bytes = b""
 
     def begin_run(self, number: int) -> None:
         """Before anything is timed: the engine of an ONNX file, from the cache or built for minutes."""
@@ -75,7 +76,10 @@ class TensorRt:
             )
 
     def prepare(self) -> None:
-        """Import TensorRT, find its GPU, load the plug-ins; then build, where `begin_run` was not called."""
+        """Import TensorRT, find its GPU, load the plug-ins; build, where `begin_run` was not called; check the file.
+
+        So entering is deserialising and no hashing.
+        """
         self._trt: Any = import_tensorrt()
         check_options(self._options, version_of(self._trt))
         # Without a driver TensorRT does not refuse an engine: it ends the process.
@@ -84,12 +88,16 @@ class TensorRt:
         self._log = make_log(self._trt)
         load_plugins(self._trt, self._log, self._options.plugins)
         self.begin_run(0)
+        if self._model_path:
+            self._bytes = self._content()
 
     def __enter__(self) -> TensorRt:
         self._runtime: Any = self._trt.Runtime(self._log)
         if self._options.dla_core >= 0:
             self._runtime.DLA_core = self._options.dla_core
-        self._engine: Any = self._runtime.deserialize_cuda_engine(self._content())
+        content, self._bytes = self._bytes or self._content(), b""
+        self._engine: Any = self._runtime.deserialize_cuda_engine(content)
+        del content
         if self._engine is None:
             raise EngineError(f"TensorRT refuses the engine: {words_of(self._log)}", where=self._known.path)
         self._session = Session(self._trt, self._cuda, self._engine, self._cuda_graph, self._known.path)
@@ -97,8 +105,14 @@ class TensorRt:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._session.close()
-        self._engine = self._runtime = None
+        try:
+            self._session.close()
+        except EngineError:
+            # What went wrong first is what counts.
+            if error[0] is None:
+                raise
+        finally:
+            self._engine = self._runtime = None
 
     def infer(self, feeds: Dict[str, Array]) -> Dict[str, Array]:
         return self._session.run(feeds)
@@ -118,6 +132,12 @@ class TensorRt:
             "device_times": self._session.times(), "layer_ms": self._layer_ms,
             "warnings": self._warnings(described),
         }  # fmt: skip
+
+    @property
+    def marks(self) -> Dict[str, float]:
+        """build_ns, of the run that built."""
+        built = self._known.origin == "built" and self._known.build_ns is not None
+        return {"build_ns": float(self._known.build_ns or 0)} if built else {}
 
     @property
     def _known(self) -> EngineFile:

@@ -11,7 +11,7 @@ import os
 import sys
 import tempfile
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Dict, List, Mapping
 
@@ -30,8 +30,17 @@ def built_engine(
     model_path: str, options: BuildOptions, cache: str, cuda_library: str, deadline_s: float
 ) -> EngineFile:
     """The engine of a model, from the cache or built now; EngineError says why it cannot be built."""
-    wire = {"model_path": model_path, "options": asdict(options), "cache": cache, "cuda_library": cuda_library}
-    tool = Tool(sys.executable, "build_deadline_s", deadline_s, {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))})
+    whole = replace(
+        options, calibration=options.calibration and os.path.abspath(options.calibration),
+        plugins=[_absolute(one) for one in options.plugins],
+    )  # fmt: skip
+    # The process works in another folder.
+    wire = {
+        "model_path": os.path.abspath(model_path), "options": asdict(whole), "cuda_library": _absolute(cuda_library),
+        "cache": os.path.abspath(os.path.expanduser(cache)),
+    }  # fmt: skip
+    path = os.pathsep.join(os.path.abspath(one) for one in sys.path)
+    tool = Tool(sys.executable, "build_deadline_s", deadline_s, {"PYTHONPATH": path})
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         request = folder / "request.json"
@@ -75,6 +84,11 @@ def main(arguments: List[str]) -> int:
         return 1
     _write(request.with_name(RESULT), asdict(engine))
     return 0
+
+
+def _absolute(library: str) -> str:
+    """A bare name is the loader's to find."""
+    return os.path.abspath(library) if os.sep in library else library
 
 
 def _told(path: Path) -> Any:

@@ -8,19 +8,25 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
 
-from harness.errors import EngineError
+from harness.errors import EngineError, ModelFileError
+from harness.modelfile import inspect_model
 from harness.runtimes.cudart import Device
+from harness.runtimes.sharedlibrary import find_library
 from harness.runtimes.tensorrt_options import BuildOptions
 from harness.runtimes.tensorrt_plan import REBUILD
 
 CHUNK_BYTES = 2**20
-NAMED_BY = ("model_sha256", "options", "gpu", "compute_capability")
+# All Jetson Orins call their GPU "Orin", 8.7: the board, its processors and its memory tell them apart.
+GPU = ("gpu", "compute_capability", "multiprocessors", "memory_gib", "board")
+NAMED_BY = ("model_sha256", "options", *GPU)
 # What a plan that was built elsewhere must have in common with this machine.
-BOUND_TO = ("tensorrt", "gpu", "compute_capability")
+BOUND_TO = ("tensorrt", *GPU)
+BOARD = "/proc/device-tree/model"
 # Versions of the kernel's driver: of a card, and of a Jetson as a whole.
 DRIVERS = ("/sys/module/nvidia/version", "/etc/nv_tegra_release")
 
@@ -47,6 +53,7 @@ class EngineFile:
 def machine_of(version: str, device: Device) -> Fingerprint:
     """What of this machine an engine depends on."""
     return {"tensorrt": version, "gpu": device.name, "compute_capability": device.compute_capability,
+            "multiprocessors": device.multiprocessors, "memory_gib": device.memory_gib, "board": _first_line(BOARD),
             "cuda_driver": device.cuda_driver, "cuda_runtime": device.cuda_runtime,
             "driver": next(filter(None, map(_first_line, DRIVERS)), "")}  # fmt: skip
 
@@ -55,9 +62,14 @@ def fingerprint_of(machine: Fingerprint, model_path: str, options: BuildOptions)
     """All that an engine depends on; files that the options name count by their content."""
     named = [options.calibration, *options.plugins]
     return json_values({
-        **machine, "model_sha256": sha256_of(Path(model_path)), "options": asdict(options),
-        "files": {name: content_sha256(Path(name)) for name in named if name},
+        **machine, "model_sha256": model_sha256(Path(model_path)), "options": asdict(options),
+        "files": {name: content_sha256(_path_of(name)) for name in named if name},
     })  # fmt: skip
+
+
+def gpu_words(machine: Fingerprint) -> str:
+    """What tells one GPU from another, as part of a file name."""
+    return re.sub(r"[^\w.]+", "_", "-".join(str(machine[key]) for key in GPU)).strip("_")
 
 
 class EngineCache:
@@ -66,7 +78,7 @@ class EngineCache:
     def __init__(self, folder: str, fingerprint: Fingerprint) -> None:
         named = {key: fingerprint[key] for key in NAMED_BY}
         name = hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()[:16]
-        self.folder, self._fingerprint = Path(folder).expanduser(), fingerprint
+        self.folder, self._fingerprint = Path(os.path.abspath(os.path.expanduser(folder))), fingerprint
         self._engine = self.folder / f"{name}.engine"
         self._sidecar = sidecar_of(self._engine)
 
@@ -77,10 +89,10 @@ class EngineCache:
         try:
             kept = read_sidecar(self._sidecar)
             whole = sha256_of(self._engine) == kept["engine"]["sha256"]
-            engine = EngineFile(**{**kept["engine"], "origin": "cache", "because": ""})
+            engine = EngineFile(**{**kept["engine"], "path": str(self._engine), "origin": "cache", "because": ""})
+            changed = next(differences(kept["fingerprint"], self._fingerprint), "")
         except (OSError, ValueError, KeyError, TypeError):
             return None, "the one that was there is damaged"
-        changed = next(differences(kept["fingerprint"], self._fingerprint), "")
         return (None, changed) if changed else (engine, "") if whole else (None, "the one that was there is damaged")
 
     def keep(self, content: bytes, **told: Any) -> EngineFile:
@@ -95,14 +107,17 @@ class EngineCache:
 
 def engine_file(path: str, content: bytes, machine: Fingerprint) -> EngineFile:
     """An engine that the model card gives; EngineError where its sidecar tells of other bytes or another GPU."""
-    sidecar = sidecar_of(Path(path))
+    sidecar, bare = sidecar_of(Path(path)), EngineFile(path, sha256=hashlib.sha256(content).hexdigest())
     if not sidecar.is_file():
-        return EngineFile(path, sha256=hashlib.sha256(content).hexdigest())
+        return bare
     try:
         kept = read_sidecar(sidecar)
+        if not isinstance(kept, dict) or "fingerprint" not in kept:
+            # Any other file of that name: metadata of the training, labels.
+            return bare
         engine = EngineFile(**{**kept["engine"], "path": path, "origin": "file", "because": ""})
-        bound = {key: kept["fingerprint"][key] for key in BOUND_TO}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        bound = {key: kept["fingerprint"].get(key) for key in BOUND_TO}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         what = f"the engine's sidecar cannot be read: {error}"
         raise EngineError(what, where=str(sidecar), remedy="remove it, or build the engine again") from error
     refuse_other_bytes(engine, content)
@@ -146,6 +161,16 @@ def replace_file(path: Path, content: bytes) -> None:
     part.replace(path)
 
 
+def model_sha256(path: Path) -> str:
+    """Of an ONNX file and its external data; of the file alone where it is no ONNX, which TensorRT refuses."""
+    try:
+        info = inspect_model(path)
+    except ModelFileError:
+        return sha256_of(path)
+    hashes = [info.sha256, *(one.sha256 for one in info.external_files)]
+    return hashlib.sha256("".join(hashes).encode()).hexdigest() if len(hashes) > 1 else info.sha256
+
+
 def content_sha256(path: Path) -> str:
     """Of a file, or of all files of a folder with their names; empty where there is nothing."""
     if path.is_dir():
@@ -171,8 +196,13 @@ def json_values(value: Fingerprint) -> Fingerprint:
     return same
 
 
+def _path_of(name: str) -> Path:
+    """A library may be named as the loader finds it."""
+    return find_library(name) or Path(name)
+
+
 def _first_line(path: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8", errors="replace").partition("\n")[0].strip()
+        return Path(path).read_text(encoding="utf-8", errors="replace").partition("\n")[0].strip("\0 ")
     except OSError:
         return ""

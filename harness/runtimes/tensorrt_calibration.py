@@ -29,7 +29,8 @@ class CalibrationFrames:
         folder = Path(path)
         self._files = sorted(folder.glob("*.npz")) if folder.is_dir() else [folder]
         self.sha256 = content_sha256(folder)
-        if not next(self.batches(), None):
+        # All of them now: what TensorRT meets in the middle of a calibration, it calibrates without.
+        if not sum(1 for _ in self.batches()):
             raise EngineError(f"{path} has no whole batch of {self._batch} frames", where=WHERE)
 
     @property
@@ -83,18 +84,23 @@ def make_calibrator(trt: Any, kind: str, frames: CalibrationFrames, cuda: Cuda, 
         def get_batch(self, names: List[str]) -> Optional[List[int]]:
             try:
                 return feeder.addresses(names)
-            except EngineError as error:
-                # TensorRT would only say that calibration failed.
-                self.error = error
+            except Exception as error:
+                # TensorRT would calibrate on the frames before, or only say that calibration failed.
+                self.error = error if isinstance(error, EngineError) else _ungiven(error)
                 return None
 
         def read_calibration_cache(self) -> Optional[bytes]:
             return cache.read_bytes() if cache.is_file() else None
 
         def write_calibration_cache(self, cache_bytes: Any) -> None:
-            replace_file(cache, bytes(memoryview(cache_bytes)))
+            if self.error is None:
+                replace_file(cache, bytes(memoryview(cache_bytes)))
 
     return Calibrator()
+
+
+def _ungiven(error: Exception) -> EngineError:
+    return EngineError(f"the calibration frames cannot be given to TensorRT: {error!r}", where=WHERE)
 
 
 class _Feeder:

@@ -6,13 +6,14 @@ NVIDIA/TensorRT, for the order of the calls.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Set, Tuple
 
 from harness.case import TensorSpec
 from harness.errors import EngineError
 from harness.runtimes.cudart import Cuda
-from harness.runtimes.tensorrt_cache import replace_file
+from harness.runtimes.tensorrt_cache import gpu_words, machine_of, replace_file
 from harness.runtimes.tensorrt_calibration import CalibrationFrames, cache_path, make_calibrator
 from harness.runtimes.tensorrt_library import words_of
 from harness.runtimes.tensorrt_options import WHERE, BuildOptions
@@ -20,6 +21,7 @@ from harness.runtimes.tensorrt_precision import check_quantisation, inputs_of, l
 from harness.runtimes.tensorrt_types import dtype_of, shape_of
 
 MIB = 2**20
+FUSED = "ForeignNode"
 EXPLICIT_BATCH, STRONGLY_TYPED = "EXPLICIT_BATCH", "STRONGLY_TYPED"
 
 
@@ -42,10 +44,10 @@ class Builder:
             config.int8_calibrator = calibrator
         timings = self._use_timings(config)
         content = self._builder.build_serialized_network(network, config)
+        if calibrator is not None and calibrator.error:
+            raise calibrator.error
         if content is None:
-            raise getattr(calibrator, "error", None) or EngineError(
-                f"TensorRT cannot build the engine: {words_of(self._log)}", where=model_path
-            )
+            raise EngineError(f"TensorRT cannot build the engine: {words_of(self._log)}", where=model_path)
         self._keep_timings(config, timings)
         self._tell_placement(network, config)
         return bytes(memoryview(content))
@@ -132,8 +134,8 @@ class Builder:
 
     def _use_timings(self, config: Any) -> Path:
         """Times of kernels that earlier builds took on this GPU: a build that finds them is quicker and the same."""
-        name = f"{self._cuda.device().name}-{self._trt.__version__}".replace(" ", "_").replace("/", "_")
-        path = self._folder / f"{name}.timings"
+        name = gpu_words(machine_of(self._trt.__version__, self._cuda.device()))
+        path = self._folder / f"{name}-{self._trt.__version__}.timings"
         kept = config.create_timing_cache(path.read_bytes() if path.is_file() else b"")
         if kept is None or not config.set_timing_cache(kept, False):
             config.set_timing_cache(config.create_timing_cache(b""), False)
@@ -148,9 +150,20 @@ class Builder:
         if self._options.dla_core < 0:
             return
         computing = [layer for layer in layers_of(network) if layer.type != self._trt.LayerType.CONSTANT]
-        taken = sum(bool(config.can_run_on_DLA(layer)) for layer in computing)
         self.dla_pieces = sum(words.startswith("[DlaLayer] ") for words in self._log.placed)
-        self.dla_share = taken / len(computing) if self.dla_pieces and computing else 0.0
+        if not self.dla_pieces or not computing:
+            self.dla_share = 0.0
+            return
+        on_gpu = _on_gpu(self._log.placed)
+        taken = sum(layer.name not in on_gpu and bool(config.can_run_on_DLA(layer)) for layer in computing)
+        # Of a fused piece on the GPU nobody tells which layers it holds.
+        self.dla_share = None if any(FUSED in name for name in on_gpu) else taken / len(computing)
+
+
+def _on_gpu(placed: List[str]) -> Set[str]:
+    """Names in lines such as "[GpuLayer] CONVOLUTION: conv1 + relu1"."""
+    lines = [words.split("] ", 1)[1] for words in placed if words.startswith("[GpuLayer] ")]
+    return {name.strip() for line in lines for name in re.sub(r"^[A-Z_]+: ", "", line).split(" + ")}
 
 
 def network_kinds(trt: Any, weakly_typed: bool) -> Dict[str, Any]:

@@ -43,6 +43,11 @@ class BuildOptions:
         """True where the builder, and not the file, chooses the types of the layers."""
         return bool(self.precision or self.layer_precisions or self.dynamic_ranges or self.calibration)
 
+    @property
+    def quantised(self) -> bool:
+        """True where any layer may be INT8."""
+        return "int8" in (self.precision, *self.layer_precisions.values())
+
     def flags(self) -> Iterator[str]:
         """Names of trt.BuilderFlag that allow all the precisions that are asked for."""
         wanted = [self.precision, *self.layer_precisions.values()]
@@ -73,6 +78,8 @@ def check_options(options: BuildOptions, version: Version) -> None:
     options.profile_shapes()
     if version[0] >= TYPED_BY_THE_FILE and options.weakly_typed:
         raise _typed_by_the_file(options, version)
+    if options.dynamic_ranges and not options.quantised:
+        raise EngineError("dynamic_ranges needs precision = 'int8', here or in layer_precisions", where=WHERE)
 
 
 def _typed_by_the_file(options: BuildOptions, version: Version) -> EngineError:

@@ -17,13 +17,15 @@ def check_quantisation(trt: Any, network: Any, options: BuildOptions, strongly_t
     quantised = (trt.LayerType.QUANTIZE, trt.LayerType.DEQUANTIZE)
     explicit = any(layer.type in quantised for layer in layers_of(network))
     given = bool(options.calibration or options.dynamic_ranges)
-    if explicit and options.precision != "int8" and not strongly_typed:
+    if explicit and not options.quantised and not strongly_typed:
         raise EngineError("the file has QDQ nodes", where=where, remedy="set precision = 'int8' for it")
     if explicit and given:
         what = "the file has QDQ nodes, so calibration and dynamic_ranges would count for nothing"
         raise EngineError(what, where=where, remedy="take them out, or give the file without QDQ nodes")
-    if options.precision == "int8" and not explicit and not given:
-        what = "precision = 'int8' without QDQ nodes in the file, calibration or dynamic_ranges"
+    if options.quantised and not explicit and not given:
+        what = (
+            "precision = 'int8' of the whole or of a layer without QDQ nodes in the file, calibration or dynamic_ranges"
+        )
         raise EngineError(what, where=where, remedy="give a quantised file (QDQ), or name calibration frames")
 
 

@@ -5,6 +5,7 @@ The host's buffers are page-locked, so that copies really run beside the host. N
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, Dict, Iterator, Mapping, Tuple
 
 import numpy as np
@@ -54,9 +55,12 @@ class Session:
             return {}
         profiler = make_profiler(self._trt)
         self._context.profiler = profiler
-        for _ in range(frames):
-            self._enqueue()
-            self._cuda.wait_stream(self._stream)
+        try:
+            for _ in range(frames):
+                self._enqueue()
+                self._cuda.wait_stream(self._stream)
+        finally:
+            self._context.profiler = None
         return {name: total / frames for name, total in profiler.total_ms.items()}
 
     def times(self) -> Dict[str, float]:
@@ -119,7 +123,7 @@ class Session:
         self._cuda.wait_stream(self._stream)
         try:
             self._cuda.begin_capture(self._stream)
-            self._enqueue()
+            self._enqueue_captured()
             return self._cuda.end_capture(self._stream)
         except EngineError as error:
             raise EngineError(
@@ -127,6 +131,15 @@ class Session:
                 remedy="the engine has a layer that a graph cannot hold (a loop, a DLA, a plug-in): take the option "
                 "cuda_graph out",
             ) from error  # fmt: skip
+
+    def _enqueue_captured(self) -> None:
+        try:
+            self._enqueue()
+        except EngineError:
+            # While a stream is captured nothing can be freed, and that would be the error that is seen.
+            with contextlib.suppress(EngineError):
+                self._cuda.free_graph(self._cuda.end_capture(self._stream))
+            raise
 
     def _outside(self, name: str, shape: Tuple[int, ...]) -> EngineError:
         least, _, most = (shape_of(one) for one in self._engine.get_tensor_profile_shape(name, 0))
@@ -152,6 +165,10 @@ class Session:
         if self._engine.get_tensor_location(name) != self._trt.TensorLocation.DEVICE:
             what = f"{name!r} is a shape that the engine takes from the host's memory, which is not supported"
             raise EngineError(what, where=self._where, remedy="export the model with that shape as a constant")
+        form = self._engine.get_tensor_format(name)
+        if form != self._trt.TensorFormat.LINEAR:
+            what = f"{name!r} is laid out as {form.name} and not row by row"
+            raise EngineError(what, where=self._where, remedy="build the engine with linear inputs and outputs (chw)")
         shape = shape_of(self._engine.get_tensor_shape(name))
         return TensorSpec(name, shape, dtype_of(self._engine.get_tensor_dtype(name), name))
 

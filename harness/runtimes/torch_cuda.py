@@ -6,10 +6,11 @@ warm up on a side stream, capture, replay on the same tensors), torch.cuda.Event
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Dict, List, Sequence
 
 from harness.errors import EngineError
-from harness.runtimes import missing_engine
+from harness.runtimes.torch_graph import leaves
 
 _WARM_UP_RUNS = 3
 _PARTS = ("copy_in_ms", "compute_ms", "copy_out_ms")
@@ -41,9 +42,9 @@ class CudaRunner:
         if self._graph is not None:
             self._graph.replay()
         else:
-            self._outputs = _listed(self._module(*self._device_inputs))
+            self._outputs = leaves(self._module(*self._device_inputs))
         computed.record()
-        found = [one.to("cpu", copy=True) for one in self._outputs]
+        found = [one.to("cpu", copy=True) if hasattr(one, "to") else one for one in self._outputs]
         fetched.record()
         fetched.synchronize()
         self._count()
@@ -66,7 +67,7 @@ class CudaRunner:
         stream.wait_stream(self._torch.cuda.current_stream())
         with self._torch.cuda.stream(stream):
             for _ in range(_WARM_UP_RUNS):
-                self._outputs = _listed(self._module(*self._device_inputs))
+                self._outputs = leaves(self._module(*self._device_inputs))
         self._torch.cuda.current_stream().wait_stream(stream)
         self._torch.cuda.synchronize()
 
@@ -74,7 +75,7 @@ class CudaRunner:
         graph = self._torch.cuda.CUDAGraph()
         try:
             with self._torch.cuda.graph(graph):
-                self._outputs = _listed(self._module(*self._device_inputs))
+                self._outputs = leaves(self._module(*self._device_inputs))
         except Exception as error:
             remedy = "an operator synchronises or allocates on the host: take cuda_graph = false"
             raise EngineError(f"the CUDA graph cannot be captured: {error}", remedy=remedy) from error
@@ -86,7 +87,11 @@ def import_torch_tensorrt() -> Any:
     try:
         import torch_tensorrt
     except ImportError as error:
-        raise missing_engine("torch-tensorrt", "torch", error) from error
+        raise EngineError(
+            f"the engine torch-tensorrt cannot be imported: {error}",
+            where=f"the worker's interpreter {sys.executable}",
+            remedy="pip install torch-tensorrt there, in the version for its PyTorch, or take tensorrt = false",
+        ) from error
     return torch_tensorrt
 
 
@@ -100,7 +105,3 @@ def with_tensorrt(torch: Any, torch_tensorrt: Any, module: Any, examples: Sequen
     except Exception as error:
         remedy = "take tensorrt = false, or the engine tensorrt with an ONNX file"
         raise EngineError(f"Torch-TensorRT cannot take the whole graph: {error}", remedy=remedy) from error
-
-
-def _listed(found: Any) -> Sequence[Any]:
-    return found if isinstance(found, (tuple, list)) else (found,)

@@ -12,14 +12,32 @@ _BATCH_NORMS = ("aten.batch_norm", "aten._native_batch_norm", "aten.native_batch
 
 def specs(program: Any, kind: str) -> Tuple[TensorSpec, ...]:
     """The tensors that the signature's `kind` ("user_inputs", "user_outputs") names; a size left open is -1."""
-    values = {node.name: node.meta.get("val") for node in program.graph.nodes}
-    names = [name for name in getattr(program.graph_signature, kind) if hasattr(values.get(name), "dtype")]
-    return tuple(_spec(name, values[name]) for name in names)
+    names, values = getattr(program.graph_signature, kind), _values(program)
+    return tuple(_spec(names[place], values[names[place]]) for place in tensor_places(program, kind))
+
+
+def tensor_places(program: Any, kind: str) -> Tuple[int, ...]:
+    """Where the tensors of `specs` stand among all `leaves`: a program also takes and gives numbers and None."""
+    names, values = getattr(program.graph_signature, kind), _values(program)
+    return tuple(place for place, name in enumerate(names) if hasattr(values.get(name), "dtype"))
+
+
+def leaves(found: Any) -> List[Any]:
+    """What a program gives, out of its tuples, lists and dictionaries."""
+    from torch.utils import _pytree
+
+    return list(_pytree.tree_leaves(found))
+
+
+def _values(program: Any) -> Dict[Any, Any]:
+    return {node.name: node.meta.get("val") for node in program.graph.nodes}
 
 
 def _spec(name: str, value: Any) -> TensorSpec:
     shape = tuple(size if isinstance(size, int) else -1 for size in value.shape)
-    return TensorSpec(name, shape, str(value.dtype).rpartition(".")[2])
+    dtype = str(value.dtype).rpartition(".")[2]
+    # NumPy has no bfloat16; the engine casts.
+    return TensorSpec(name, shape, "float32" if dtype == "bfloat16" else dtype)
 
 
 def layer_precisions(program: Any, precision: str) -> Dict[str, float]:

@@ -5,6 +5,7 @@ What a version can do is asked of its own --help. Formats: harness/tooloutput/tr
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from pathlib import Path
@@ -16,7 +17,8 @@ from harness.case import Array, TensorSpec
 from harness.errors import EngineError, ModelFileError
 from harness.modelfile import inspect_model
 from harness.runtimes.command import Finished, Tensors, Tool, WindowTimes, write_raw
-from harness.runtimes.trtengine import BuiltEngine, EngineCache
+from harness.runtimes.tensorrt_types import DTYPES
+from harness.runtimes.trtengine import BuiltEngine, EngineCache, hashes_of_files
 from harness.runtimes.trtflags import Flags
 from harness.runtimes.trtlayers import placement, precision_and_fusion
 from harness.tooloutput import trtexec as told
@@ -73,14 +75,16 @@ class TrtExec:
         environment: Optional[Mapping[str, str]] = None,
         deadline_s: float = 1800.0,
     ) -> None:
-        self._model_path, self._cache = model_path, EngineCache(Path(cache).expanduser())
+        # The tool works in another folder.
+        self._model_path = os.path.abspath(model_path)
+        self._cache = EngineCache(Path(os.path.abspath(os.path.expanduser(cache))))
         self._fp16, self._int8, self._workspace_mib = fp16, int8, workspace_mib
         self._dla, self._gpu_fallback = dla, gpu_fallback
         self._shapes, self._types = dict(shapes or {}), dict(types or {})
         self._wanted = {"Data transfers": transfers, "Spin-wait": spin_wait, "CUDA Graph": cuda_graph}
         self._build_arguments, self._arguments = tuple(build_arguments), tuple(arguments)
         self._tool = Tool(command, "command", deadline_s, environment or {})
-        self._engine = BuiltEngine(model_path)
+        self._engine = BuiltEngine(self._model_path)
         self._settings: Mapping[str, str] = {}
         self._layers: Tuple[Layer, ...] = ()
         self._profile: Optional[told.Profile] = None
@@ -133,7 +137,7 @@ class TrtExec:
             "engine": "trtexec", "version": self._flags.version_words, "promised": unit,
             "precision": self._engine.precision or "as in the file", "session_config": dict(self._settings),
             "providers": [unit, "GPU"] if self._dla >= 0 and self._gpu_fallback else [unit],
-            "engine_sha256": self._engine.sha256, "engine_built_here": self._engine.built_s is not None,
+            "engine_sha256": self._engine.sha256, "engine_built_here": self._engine.built_here,
             **placement(unit, self._engine), **precision_and_fusion(self._layers),
         }  # fmt: skip
         if self._profile:
@@ -141,8 +145,9 @@ class TrtExec:
         return found
 
     def _fingerprint(self) -> Dict[str, Any]:
-        """All that a build depends on but the model's content."""
-        return {"version": list(self._flags.version), "arguments": self._build_flags()}
+        """All that a build depends on but the model's content; files that an option names count by theirs."""
+        flags = self._build_flags()
+        return {"version": list(self._flags.version), "arguments": flags, "files": hashes_of_files(flags)}
 
     def _build(self, target: Path, folder: Path) -> BuiltEngine:
         files = [f"--onnx={self._model_path}", f"--saveEngine={target}"]
@@ -247,10 +252,10 @@ class TrtExec:
 
     def _marks(self, log: told.Log, times: Sequence[FrameTime], done: Finished) -> Dict[str, float]:
         marks = {f"{part}_median_ns": float(np.median(_ns(times, f"{part}_ms"))) for part in ("h2d", "compute", "d2h")}
-        marks["peak_tool_bytes"] = done.peak_bytes
+        marks.update(done.marks)
         if log.engine_deserialized_s is not None:
             marks["load_ns"] = log.engine_deserialized_s * 1e9
-        if self._engine.built_s is not None:
+        if self._engine.built_here and self._engine.built_s is not None:
             marks["build_ns"] = self._engine.built_s * 1e9
         return marks
 
@@ -268,6 +273,10 @@ class TrtExec:
                 f"trtexec {self._flags.version_words} does not tell the type or shape of {one.name!r}",
                 where=self._engine.path, remedy="name it in the option types, or give the ONNX file instead",
             )  # fmt: skip
+        if dtype not in DTYPES.values():
+            remedy = "cast it to float32 or float16 at the edge of the model"
+            what = f"{one.name!r} is {dtype}, which numpy does not have"
+            raise EngineError(what, where=self._engine.path, remedy=remedy)
         return TensorSpec(one.name, one.shape, dtype)
 
     def _dtypes(self) -> Dict[str, str]:

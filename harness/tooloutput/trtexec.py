@@ -102,7 +102,7 @@ def parse_log(text: str) -> Log:
         host_walltime_s=numbers.get("Total Host Walltime"),
         gpu_compute_s=numbers.get("Total GPU Compute Time"),
         engine_built_s=_seconds(bodies, r"Engine built in (\S+) sec"),
-        engine_deserialized_s=_seconds(bodies, r"Engine deserialized in (\S+) sec"),
+        engine_deserialized_s=_loading_s(bodies),
         profile=_table(bodies),
         dla_layers=_after(bodies, "[DlaLayer] "),
         gpu_layers=_after(bodies, "[GpuLayer] "),
@@ -170,6 +170,12 @@ def _numbers(bodies: List[str]) -> Dict[str, float]:
 def _seconds(bodies: List[str], pattern: str) -> Optional[float]:
     found = next((one for one in (re.search(pattern, body) for body in bodies) if one), None)
     return _float(found[1]) if found else None
+
+
+def _loading_s(bodies: List[str]) -> Optional[float]:
+    """Version 8.2 has one word for reading the file and deserialising; where there are two, reading is no loading."""
+    deserialized = _seconds(bodies, r"Engine deserialized in (\S+) sec")
+    return _seconds(bodies, r"Engine loaded in (\S+) sec") if deserialized is None else deserialized
 
 
 def _table(bodies: List[str]) -> Optional[Profile]:

@@ -52,13 +52,18 @@ def require_same(net: nn.Module, recipe: Recipe, source: Path, pictures: Array) 
     """The largest difference between a net and the ONNX file; EngineError above SAME."""
     import onnxruntime
 
-    session, worst = onnxruntime.InferenceSession(str(source)), 0.0
+    session = onnxruntime.InferenceSession(str(source))
+    differences = [0.0]
     for one in tensors(recipe, pictures, "NCHW"):
         with torch.no_grad():
             ours = net(torch.from_numpy(one))
         for wanted, got in zip(session.run(None, {"image": one}), _listed(ours), strict=True):
-            worst = max(worst, float(np.abs(wanted - got.numpy()).max()))
-    if worst > SAME:
+            if wanted.shape != tuple(got.shape):
+                raise EngineError(f"the net gives {tuple(got.shape)} and {source} {wanted.shape}", where="harness.zoo")
+            differences.append(float(np.abs(wanted - got.numpy()).max()))
+    # NaN is no agreement: Python's max would pass over it.
+    worst = float(np.max(differences))
+    if not worst <= SAME:
         raise EngineError(f"the net differs from {source} by {worst:.2g}; {SAME} is allowed", where="harness.zoo")
     return worst
 

@@ -82,6 +82,14 @@ def _zip(members: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> bytes:
     return stream.getvalue()
 
 
+def _flagged(content: bytes, bits: int) -> bytes:
+    """The archive with bits of its general flag set for the only member: 1 is encrypted, 1 << 5 patched."""
+    head, directory = bytearray(content), content.index(b"PK\x01\x02")
+    for place in (6, directory + 8):
+        head[place] |= bits
+    return bytes(head)
+
+
 MODEL = json.dumps({"graph_module": {}}).encode()
 
 
@@ -92,6 +100,10 @@ MODEL = json.dumps({"graph_module": {}}).encode()
         (_zip({"a/models/model.json": MODEL, "b/x": b""}), "several roots"),
         (_zip({"a/models/model.json": MODEL}, zipfile.ZIP_DEFLATED), "compressed"),
         (_zip({"a/models/model.json": b"[]"}), "no JSON object"),
+        (_flagged(_zip({"a/models/model.json": MODEL}), 1), "encrypted"),
+        (_flagged(_zip({"a/models/model.json": MODEL}), 1 << 5), "cannot be read"),
+        (_zip({"a/models/model.json": MODEL}) + b"more", "before or behind"),
+        (_zip({"a/models/model.json": MODEL}) + _zip({"b/models/model.json": MODEL}), "before or behind"),
         (_zip({"a/models/model.json": b"[" * 100_000}), "no JSON"),
         (_zip({"a/models/model.json": MODEL}), "does not hang together"),
         (pickle.dumps(Canary()), "a pickle"),

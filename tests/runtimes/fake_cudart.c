@@ -1,6 +1,6 @@
 // A stand-in for libcudart.so with one GPU whose memory is the host's, for tests; prototypes as in cuda_runtime_api.h.
 // It shows the order and the arguments of calls. It has no clock: each event is half a millisecond after the last one.
-// Environment: FAKE_CUDA: the error of the calls that find the GPU. FAKE_GPU: its name. FAKE_CAPTURE: the error of the
+// Environment: FAKE_CUDA: the error of the calls that find the GPU. FAKE_GPU, FAKE_PROCESSORS, FAKE_GIB: the GPU. FAKE_CAPTURE: the error of the
 // end of a capture. What it counts: standin_held, standin_launches. A stand-in engine that is asked to run while a
 // stream is captured hands its work over with standin_capture; a launch of the graph does it again.
 #include <stdlib.h>
@@ -47,7 +47,8 @@ int cudaRuntimeGetVersion(int *version) {
 
 int cudaDeviceGetAttribute(int *value, int attribute, int device) {
     (void)device;
-    *value = attribute == 75 ? 8 : attribute == 76 ? 7 : -1;
+    const char *count = getenv("FAKE_PROCESSORS");
+    *value = attribute == 75 ? 8 : attribute == 76 ? 7 : attribute == 16 ? (count ? atoi(count) : 16) : -1;
     return told("FAKE_CUDA");
 }
 
@@ -55,6 +56,8 @@ int cudaGetDeviceProperties(char *properties, int device) {
     (void)device;
     const char *name = getenv("FAKE_GPU");
     strncpy(properties, name ? name : "Imaginary GPU", 256);
+    const char *gib = getenv("FAKE_GIB");
+    *(size_t *)(properties + 288) = (size_t)(gib ? atoi(gib) : 8) << 30;
     return told("FAKE_CUDA");
 }
 

@@ -45,6 +45,7 @@ MemoryPoolType = members("MemoryPoolType", "WORKSPACE")
 ProfilingVerbosity = members("ProfilingVerbosity", "LAYER_NAMES_ONLY NONE DETAILED")
 TensorIOMode = members("TensorIOMode", "NONE INPUT OUTPUT")
 TensorLocation = members("TensorLocation", "DEVICE HOST")
+TensorFormat = members("TensorFormat", "LINEAR CHW16")
 LayerInformationFormat = members("LayerInformationFormat", "ONELINE JSON")
 
 
@@ -233,6 +234,8 @@ class Builder:
             layer = network.get_layer(number)
             place = "Dla" if layer.dla else "Gpu"
             self._logger.log(ILogger.INFO, f"[{place}Layer] {layer.name}")
+        if on_dla and "on_gpu" in network.raw:
+            self._logger.log(ILogger.INFO, f"[GpuLayer] {network.raw['on_gpu']}")
         return plan(self._described(network, config, batches))
 
     def _calibrate(self, network, calibrator):
@@ -299,6 +302,9 @@ class Engine:
 
     def get_tensor_location(self, name):
         return TensorLocation[self.raw.get("location", "DEVICE")]
+
+    def get_tensor_format(self, name):
+        return TensorFormat[self.raw.get("format", "LINEAR")]
 
     def get_tensor_profile_shape(self, name, profile_index):
         return self.raw["profile"][name]

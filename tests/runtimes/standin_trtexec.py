@@ -22,6 +22,7 @@ ADDED = {
     11: "memPoolSize skipInference includeDataTransfers noSpinWait noCudaGraph profilingVerbosity",
 }
 MAJOR = VERSION // 10_000 if VERSION >= 100_000 else VERSION // 1000
+TYPE = os.environ.get("STANDIN_TYPE", "fp32")
 INFER_MS = float(os.environ.get("STANDIN_MS", "2.5"))
 
 
@@ -63,13 +64,16 @@ def infer() -> None:
         print("[08/01/2026-10:00:00] [E] Error[6]: the engine plan file was made by another version")
         fail("")
     settings()
-    typed = " and type fp32" if VERSION >= 101600 else ""
+    typed = f" and type {TYPE}" if VERSION >= 101600 else ""
     for side, name, size in (("Input", "image", "1x1x20x32"), ("Output", "scores", "1x2")):
         if MAJOR < 10:
             print(f"{LEVEL}Created {side.lower()} binding for {name} with dimensions {size}")
         else:
             print(f"{LEVEL}{side} binding for {name} with dimensions {size}{typed} is created.")
-    print(f"{LEVEL}Engine deserialized in 0.25 sec.")
+    if VERSION < 8400:
+        print(f"{LEVEL}Engine loaded in 0.25 sec.")
+    else:
+        print(f"{LEVEL}Engine loaded in 0.05 sec.\n{LEVEL}Engine deserialized in 0.25 sec.")
     frames = int(option("iterations", "10"))
     export(frames)
     if option("exportTimes"):

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -169,11 +174,11 @@ def test_a_program_that_cannot_be_started_is_an_error(tmp_path):
 
 
 def test_a_tool_sees_the_environment_of_its_options(tmp_path):
-    tool = Tool("/usr/bin/env", "command", 5, {"ADSP_LIBRARY_PATH": "/somewhere/dsp"})
-    finished = tool.run([], tmp_path)
+    tool = Tool("/bin/sh", "command", 5, {"ADSP_LIBRARY_PATH": "/somewhere/dsp"})
+    finished = tool.run(["-c", "env; sleep 0.2"], tmp_path)
     assert "ADSP_LIBRARY_PATH=/somewhere/dsp" in finished.log
     assert "PATH=" in finished.log
-    assert finished.peak_bytes > 0
+    assert 0 < finished.marks["peak_tool_bytes"] < 20_000_000
 
 
 @pytest.mark.parametrize(
@@ -206,3 +211,44 @@ def test_scales_of_quantised_tensors_are_read(tmp_path):
 def test_a_deadline_ends_the_process_itself(tmp_path):
     with pytest.raises(EngineError, match=r"sleep was not done after 0.2 s and was ended.*raise deadline_s"):
         Tool("sleep", "command", 0.2, {}).run(["600"], tmp_path)
+
+
+@pytest.mark.parametrize("seconds", ["0", "0.2"])
+def test_the_tools_memory_is_not_that_of_the_process_that_starts_it(tmp_path, seconds):
+    held = np.ones(300 * 2**20, np.uint8)
+    finished = Tool("sleep", "command", 30, {}).run([seconds], tmp_path)
+    assert held[-1] == 1
+    assert finished.peak_bytes is None or finished.peak_bytes < 20_000_000
+
+
+def gone(pid):
+    """It ended, reaped or not, within some seconds."""
+    for _ in range(200):
+        try:
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX":
+                return True
+        except OSError:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_kill_9_of_the_worker_takes_the_tool_with_it(tmp_path, checkout):
+    script = (
+        "import sys; from pathlib import Path; from harness.runtimes.command import Tool\n"
+        "Tool('sh', 'command', 600, {}).run(['-c', 'echo $$; exec sleep 600'], Path(sys.argv[1]))"
+    )
+    with subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], cwd=checkout) as worker:
+        log = tmp_path / "command.log"
+        while not (log.is_file() and log.read_text().endswith("\n")):
+            time.sleep(0.05)
+        worker.send_signal(signal.SIGKILL)
+    assert gone(int(log.read_text()))
+
+
+@pytest.mark.parametrize("then", ["exit 0", "sleep 600"])
+def test_what_a_tool_started_ends_with_it(tmp_path, then):
+    tool = Tool("sh", "command", 1.0, {})
+    with pytest.raises(EngineError, match="was not done") if then == "sleep 600" else contextlib.nullcontext():
+        tool.run(["-c", f"sleep 600 & echo $!; {then}"], tmp_path)
+    assert gone(int((tmp_path / "command.log").read_text()))

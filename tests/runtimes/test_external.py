@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -23,7 +24,9 @@ from harness.runtimes.external import External
 from harness.runtimes.runner_answers import read_hello, read_infer_ns, read_loaded, read_stats
 from harness.runtimes.runner_exchange import Exchange, layout
 from harness.runtimes.runner_lines import LONGEST_LINE_BYTES, decode_answer, encode_request
+from harness.transports import open_transport
 from tests.runners.building import PYTHON, cpp_runner, misbehaving, toy_net
+from tests.workspace import Workspace
 
 X = np.arange(4, dtype=np.float32).reshape(1, 4)
 QUICK = {"hello_deadline_s": 5.0, "load_deadline_s": 5.0, "infer_deadline_s": 5.0, "bye_deadline_s": 5.0}
@@ -143,6 +146,27 @@ def test_a_whole_job_runs_over_it(cpp, tmp_path, make_job, measured):
     assert len(run.cpu_ns) == 0
     assert run.facts["outputs_repeat"] is True
     assert run.facts["runner"] == "reference-cpp"
+
+
+# The sum of 160 pixels.
+BRIGHT_OR_DARK = "toy 1 input image float32 4 1 1 10 16 output scores float32 2 1 2 bias 80 -80 row 1 -1 row 1 1"
+
+
+def test_a_session_measures_a_card_over_a_runner_from_end_to_end(tmp_path):
+    place = Workspace(tmp_path)
+    card = place.add_simulated() / "model.toml"
+    text, _, _ = card.read_text().partition("[variants.fp32]")
+    card.write_text(f'{text}[variants.fp32]\nmade = "by hand"\nfiles = {{ external = "x.toy" }}\n')
+    card.with_name("x.toy").write_text(BRIGHT_OR_DARK)
+    command = '["{python}", "-m", "harness.runners.reference"]'
+    (tmp_path / "devices" / "bench.toml").write_text(
+        f'[runtimes.runner]\nengine = "external"\ncommand = {command}\npromised = "cpu"\n'
+        "[budgets]\nplaced_share_percent = 100\n"
+    )
+    done = place.pytest("--device=bench", "--plan=smoke", "--policy=pr")
+    assert [one["key"] for one in done.measured()] == ["bench/eyes/fp32/runner"], done.output
+    assert [one["outcome"] for one in done.verdicts("placed_share_percent")] == ["PASS"], done.output
+    assert done.status == 0, done.output
 
 
 def test_an_answer_is_the_callers_own(cpp, tmp_path):
@@ -270,9 +294,45 @@ def test_a_killed_worker_takes_its_runner_with_it(adder):
         os.kill(worker.pid, signal.SIGKILL)
 
 
+HUNG = """
+import sys, time
+from harness.runtimes.external import External
+with External({model!r}, command=("sh", {wrapper!r})) as runtime:
+    print("progress", flush=True)
+    {then}
+"""
+
+
+@pytest.mark.usefixtures("nothing_left")
+@pytest.mark.parametrize(
+    ("then", "timed_out"),
+    [("import os; os.kill(os.getpid(), 9)", False), ("time.sleep(60)", True), ("os._exit(3)", False)],
+    ids=["killed", "at its deadline", "ends by itself"],
+)
+def test_what_a_wrapper_of_the_runner_started_ends_with_the_worker(then, timed_out, adder, tmp_path, processes):
+    hung = f"import time; time.sleep(1000); {str(tmp_path)!r}"
+    wrapper = tmp_path / "wrapper.sh"
+    wrapper.write_text(f"{sys.executable} -c {shlex.quote(hung)} &\n{shlex.join(misbehaving('none'))}\nexit 0\n")
+    script = HUNG.format(model=adder, wrapper=str(wrapper), then=f"import os; {then}")
+    ended = open_transport("local").run(
+        [sys.executable, "-c", script], environment={}, log=tmp_path / "log", deadline_s=8,
+        on_line=lambda line: line == "progress",
+    )  # fmt: skip
+    assert "progress" in (tmp_path / "log").read_text()
+    assert ended.timed_out is timed_out
+    assert not [pid for pid in processes("time.sleep(1000)") if pid in processes(str(tmp_path))]
+
+
+@pytest.mark.parametrize("seconds", [-1.0, 0.0, float("nan"), 1e9])
+def test_a_deadline_that_is_no_time_to_wait_is_refused(seconds, adder):
+    with pytest.raises(EngineError, match=r"deadline infer_s = .*write seconds above 0"):
+        External(adder, command=misbehaving("none"), infer_deadline_s=seconds).prepare()
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
+        ({"command": "runner 'half"}, "cannot be split: No closing quotation.*close the quotes"),
         ({}, "no runner is named .*command"),
         ({"command": ("/nowhere/runner", "-x")}, "the runner /nowhere/runner is not there.*chmod"),
         ({"command": "'/no where/runner' -x"}, "the runner /no where/runner is not there"),

@@ -7,6 +7,7 @@ import shutil
 import struct
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 
 from harness.errors import EngineError
 from harness.runtimes import open_runtime
+from harness.runtimes.litert_nodes import layer_precisions
 from tests.workspace import CHECKOUT
 
 pytest.importorskip("ai_edge_litert")
@@ -87,6 +89,29 @@ def test_options_that_the_delegate_refuses_are_named_with_its_reason(delegate: s
     ):
         pass
     assert "docs/litert.md" in caught.value.remedy
+
+
+def test_options_without_a_delegate_are_refused() -> None:
+    with pytest.raises(EngineError, match="delegate_options are given and no delegate"):
+        opened(delegate_options={"take": "1"}).__enter__()
+
+
+def test_an_operator_without_a_result_has_no_precision() -> None:
+    operators = [
+        {"op_name": "ASSIGN_VARIABLE", "result_types": [], "operand_types": [np.float32, np.float32]},
+        {"op_name": "ADD", "result_types": [np.float32], "operand_types": [np.float32, np.float32]},
+    ]
+    assert layer_precisions(SimpleNamespace(_get_ops_details=lambda: operators)) == {"float32": 1.0}
+
+
+def test_a_model_that_fails_only_when_it_runs_is_an_engine_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing() -> None:
+        raise RuntimeError("node 3 failed to invoke")
+
+    with opened() as runtime:
+        monkeypatch.setattr(runtime._interpreter, "invoke", failing)
+        with pytest.raises(EngineError, match=r"fails to run the model: node 3 .*fp32\.tflite"):
+            runtime.infer({runtime.inputs[0].name: picture()})
 
 
 def elf(machine: int, kind: int = 3, width: int = 2) -> bytes:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from harness.case import TensorSpec
 from harness.errors import EngineError
 from harness.runtimes import open_runtime
+from harness.runtimes.netrun import read_results
 from tests.runtimes.tools import TENSORS, frame, installed, model
 
 
@@ -121,3 +124,22 @@ def test_snpe_that_fell_back_shows_it(snpe):
 def test_snpe_has_no_other_runtimes(snpe):
     with pytest.raises(EngineError, match=r"no runtime 'npu'.*cpu, gpu, dsp, aip"):
         snpe(runtime="npu")
+
+
+@pytest.mark.parametrize("name", ["net/head/out", "/net/head/out"])
+def test_an_output_with_slashes_in_its_name_is_a_file_in_folders(tmp_path, name):
+    path = tmp_path / "Result_0" / "net" / "head" / "out:0.raw"
+    path.parent.mkdir(parents=True)
+    np.array([0.25, 0.75], np.float32).tofile(path)
+    (found,) = read_results(tmp_path, 1, (TensorSpec(name, (1, 2), "float32"),))
+    assert found[name].tolist() == [[0.25, 0.75]]
+
+
+def test_outputs_that_their_files_cannot_tell_apart_are_refused(tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / "Result_0" / folder).mkdir(parents=True)
+        np.zeros(2, np.float32).tofile(tmp_path / "Result_0" / folder / "out.raw")
+    specs = [TensorSpec(name, (1, 2), "float32") for name in ("a/out", "b/out", "a_out")]
+    assert read_results(tmp_path, 1, tuple(specs[:2]))[0].keys() == {"a/out", "b/out"}
+    with pytest.raises(EngineError, match="two outputs are both called 'a_out'"):
+        read_results(tmp_path, 1, tuple(specs))

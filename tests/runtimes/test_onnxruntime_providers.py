@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from harness.errors import EngineError, HarnessError
 from harness.runtimes import open_runtime
 from harness.runtimes.onnxruntime_graph import graph_facts, read_graph
 from harness.runtimes.onnxruntime_placement import Placement, placement_of
+from harness.runtimes.onnxruntime_profile import ran_placement
 from tests.modelfile import onnx_models
 from tests.modelfile.onnx_models import Net
 from tests.workspace import CHECKOUT
@@ -111,6 +113,7 @@ def test_weights_that_are_graph_inputs_are_shown_as_slow(ir_version, warned, tmp
         ({"provider_options": {"CUDAExecutionProvider": {"device_id": "0"}}}, "no provider in `providers` called"),
         ({"provider_options": {CPU: {"use_arena": "1"}}}, "takes no options, so 'use_arena' would be ignored"),
         ({"cpu_fallback": False}, "cpu_fallback = false, but providers names CPUExecutionProvider"),
+        ({"device": "npu"}, "device = 'npu' without a plug-in would be ignored"),
         ({"providers": ["A", CPU], "plugin": "numpy"}, "names its provider alone"),
         ({"providers": ["A"], "plugin": "numpy"}, "numpy is no package of a plug-in provider"),
         ({"providers": ["A"], "plugin": "no_such_package"}, "no_such_package cannot be imported"),
@@ -154,7 +157,8 @@ def test_a_truncated_model_is_refused_by_name(tmp_path):
         ({"input": np.zeros((1, 3, 32, 32), np.uint8)}, r"'input' takes float32 \[1, 3, 32, 32\] and was given uint8"),
         ({"input": np.zeros((1, 3, 31, 32), np.float32)}, r"was given float32 \[1, 3, 31, 32\]"),
         ({"input": np.zeros((3, 32, 32), np.float32)}, r"was given float32 \[3, 32, 32\]"),
-        ({}, "'input' is not fed"),
+        ({"input": np.zeros((1, 3, 32, 32), ">f4")}, "was given >f4"),
+        ({}, r"nothing was given for the inputs \['input'\]"),
         ({"input": np.zeros((1, 3, 32, 32), np.float32), "roi": np.zeros(4)}, "no input called 'roi'"),
     ],
 )
@@ -212,6 +216,47 @@ def test_what_is_left_is_counted_by_kind():
 def test_an_older_version_that_does_not_tell_leaves_the_placement_out():
     assert placement_of(SimpleNamespace(), CPU) is None
     assert placement_of(session_with(), CPU) is None
+
+
+@pytest.mark.parametrize(
+    ("promised", "fused", "told"),
+    [
+        (CPU, False, {"placement": {CPU: 1.0}, "partitions": 1}),
+        (CPU, True, {"placement": {CPU: 1.0}, "partitions": "each"}),
+        ("NPU", False, {"placement": {CPU: 1.0}}),
+        # How much of the model stands behind a compiled subgraph is not told, so no share is.
+        ("NPU", True, {"partitions": 0}),
+    ],
+)
+def test_a_profiled_run_tells_where_the_nodes_ran(promised, fused, told, model, tmp_path):
+    options = onnxruntime.SessionOptions()
+    options.enable_profiling, options.profile_file_prefix = True, str(tmp_path / "ran")
+    session = onnxruntime.InferenceSession(model, options, providers=[CPU])
+    placement = ran_placement(session, promised, fused)
+    assert placement is not None
+    assert bool(placement.pieces) == (promised == CPU)
+    if told.get("partitions") == "each":
+        told = {**told, "partitions": placement.total}
+    assert placement.facts() == told
+    assert list(tmp_path.glob("ran*")) == []
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "bool"])
+def test_every_integer_input_is_known_by_its_type(dtype, tmp_path):
+    kind = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    ends = [onnx.helper.make_tensor_value_info(name, kind, [2]) for name in ("input", "output")]
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Identity", ["input"], ["output"])], "g", ends[:1], ends[1:])
+    made = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=9)
+    runtime = open_runtime("onnxruntime", str(onnx_models.save(made, tmp_path / "identity.onnx")), {})
+    runtime.prepare()
+    with runtime:
+        assert runtime.inputs[0].dtype == dtype
+        assert runtime.infer({"input": np.ones(2, dtype)})["output"].tolist() == [1, 1]
+
+
+def test_a_session_entry_cannot_switch_off_the_record_of_the_placement(model):
+    facts = facts_of(model, session_config={"session.record_ep_graph_assignment_info": "0"})
+    assert facts["placement"] == {CPU: 1.0}
 
 
 @settings(max_examples=60, deadline=None)

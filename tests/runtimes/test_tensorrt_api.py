@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import EngineError
-from harness.runtimes.cudart import NAMES, open_cuda
+from harness.runtimes.cudart import MEMORY_AT, NAME_BYTES, NAMES, open_cuda
 from harness.runtimes.cudart_functions import FUNCTIONS, NUMBERS
 from harness.runtimes.tensorrt_library import version_of
 
@@ -63,6 +63,7 @@ EVERYWHERE = {
     "ICudaEngine.num_io_tensors": PLAIN, "ICudaEngine.get_tensor_name": ("index",),
     "ICudaEngine.get_tensor_mode": ("name",), "ICudaEngine.get_tensor_shape": ("name",),
     "ICudaEngine.get_tensor_dtype": ("name",), "ICudaEngine.get_tensor_location": ("name",),
+    "ICudaEngine.get_tensor_format": ("name",), "TensorFormat.LINEAR": PLAIN,
     "ICudaEngine.get_tensor_profile_shape": ("name", "profile_index"), "ICudaEngine.create_execution_context": (),
     "ICudaEngine.create_engine_inspector": (), "TensorIOMode.INPUT": PLAIN, "TensorLocation.DEVICE": PLAIN,
     "EngineInspector.get_engine_information": ("format",), "LayerInformationFormat.JSON": PLAIN,
@@ -366,6 +367,17 @@ def test_every_cuda_number_is_the_header_s(cuda_package):
     for name, number in NUMBERS.items():
         found = re.search(rf"\b{name}\s*=?\s*(0x[0-9a-fA-F]+|\d+)", header)
         assert int(found[1], 0) == number, name
+
+
+def test_the_memory_of_a_gpu_stands_where_the_header_says(cuda_package):
+    header = the_one(cuda_package, "driver_types.h").read_text(errors="replace")
+    body = re.search(r"struct __device_builtin__ cudaDeviceProp\s*\{(.*?)\}", header, re.S)[1]
+    first = [" ".join(one.split()) for one in re.sub(r"/\*.*?\*/", "", body, flags=re.S).split(";")[:5]]
+    assert first == [
+        f"char name[{NAME_BYTES}]", "cudaUUID_t uuid", "char luid[8]", "unsigned int luidDeviceNodeMask",
+        "size_t totalGlobalMem",
+    ]  # fmt: skip
+    assert MEMORY_AT == NAME_BYTES + 16 + 8 + 4 + 4
 
 
 def test_a_library_is_looked_for_under_the_name_of_each_version(cuda_package):

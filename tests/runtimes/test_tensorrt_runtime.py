@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import importlib
 import json
 import shutil
 import subprocess
@@ -10,11 +11,18 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import helper, numpy_helper
 
 from harness.errors import ConfigError, EngineError
 from harness.profile import read_profile
 from harness.runtimes import open_runtime
+from harness.runtimes.cudart import Cuda, Device
+from harness.runtimes.tensorrt_cache import fingerprint_of
+from harness.runtimes.tensorrt_library import make_log
+from harness.runtimes.tensorrt_network import Builder
+from harness.runtimes.tensorrt_options import BuildOptions
 
 HERE = Path(__file__).resolve().parent
 SHAPE = (1, 1, 20, 32)
@@ -160,11 +168,13 @@ def test_the_build_comes_before_anything_that_is_timed(opened, tmp_path):
     [
         ({"environment": {"STANDIN_VERSION": "10.16.1"}}, "tensorrt was '10.3.0' and is '10.16.1'"),
         ({"environment": {"FAKE_GPU": "Another GPU"}}, "there was none"),
+        ({"environment": {"FAKE_PROCESSORS": "8"}}, "there was none"),
+        ({"environment": {"FAKE_GIB": "32"}}, "there was none"),
         ({"net": {**NET, "version": 2}}, "there was none"),
         ({"precision": "fp16"}, "there was none"),
         ({"workspace_mib": 64}, "there was none"),
     ],
-    ids=["tensorrt", "gpu", "model", "precision", "workspace"],
+    ids=["tensorrt", "gpu", "processors", "memory", "model", "precision", "workspace"],
 )
 def test_an_engine_is_built_again_where_what_it_depends_on_changed(opened, change, because):
     carried_out(opened(NET))
@@ -198,13 +208,21 @@ def test_a_damaged_engine_in_the_cache_is_built_again(opened, tmp_path, damage):
 
 def test_an_engine_that_changes_between_build_and_load_is_refused(opened, tmp_path):
     runtime = opened(NET)
-    runtime.prepare()
+    runtime.begin_run(0)
     engine = next((tmp_path / "cache").glob("*.engine"))
     content = bytearray(engine.read_bytes())
     content[-5] ^= 1
     engine.write_bytes(content)
-    with pytest.raises(EngineError, match="not the one that its sidecar tells of"), runtime:
-        pass
+    with pytest.raises(EngineError, match="not the one that its sidecar tells of"):
+        runtime.prepare()
+
+
+def test_entering_takes_the_bytes_that_were_checked_and_reads_nothing(opened, tmp_path):
+    runtime = opened(NET)
+    runtime.prepare()
+    next((tmp_path / "cache").glob("*.engine")).unlink()
+    with runtime:
+        assert runtime._bytes == b""
 
 
 @pytest.fixture
@@ -256,6 +274,7 @@ def test_an_engine_of_a_serialisation_that_no_source_explains_is_left_to_tensorr
     ("change", "words"),
     [
         ({"FAKE_GPU": "Another GPU"}, "was built elsewhere: gpu was 'Imaginary GPU' and is 'Another GPU'"),
+        ({"FAKE_PROCESSORS": "8"}, "was built elsewhere: multiprocessors was 16 and is 8"),
         ({}, ""),
     ],
 )
@@ -266,6 +285,13 @@ def test_a_sidecar_beside_an_engine_file_must_fit_this_machine(opened, engine, t
         assert words in refused(runtime)
     else:
         assert carried_out(runtime)[1]["build_ns"] > 0
+        assert runtime.marks == {}
+
+
+@pytest.mark.parametrize("words", ['{"epochs": 3}', "[]"])
+def test_any_other_json_beside_an_engine_file_is_no_sidecar(opened, engine, words):
+    engine.with_suffix(".json").write_text(words)
+    assert carried_out(opened(name=engine.name), frame(1.0))[1]["engine_origin"] == "file"
 
 
 @pytest.mark.parametrize(
@@ -390,6 +416,9 @@ def test_version_11_takes_types_from_the_file_alone(opened, option, value):
         ("no model", {}, "TensorRT cannot take the ONNX file: no operator"),
         ({**NET, "dtype": "FP8"}, {}, "is FP8, which numpy does not have"),
         ({**NET, "location": "HOST"}, {}, "takes from the host's memory"),
+        ({**NET, "format": "CHW16"}, {}, "'image' is laid out as CHW16 and not row by row"),
+        (NET, {"dynamic_ranges": {"*": 1.0}}, "dynamic_ranges needs precision = 'int8'"),
+        (NET, {"precision": "fp16", "layer_precisions": {"head/*": "int8"}}, "without QDQ nodes in the file"),
         ({**NET, "data_dependent": True}, {}, "depends on the values of the inputs"),
     ],
 )
@@ -604,7 +633,8 @@ def test_a_run_of_the_harness_records_build_and_loading_apart(opened, measured, 
     run = measured(job)
     run.save(tmp_path)
     assert run.facts["engine_origin"] == "built"
-    assert run.facts["build_ns"] > 0
+    assert run.facts["build_ns"] == run.marks["build_ns"] > 0
+    assert "build_ns" not in measured(job).marks
     assert run.facts["outputs_vary"] is True
     assert len(run.stages["infer"]) == job.plan.frames
     # The build is a process of its own, before the clocks of import and loading start.
@@ -627,3 +657,112 @@ def test_the_options_are_a_schema_for_device_profiles(tmp_path):
     assert profile('shapes = { image = "1x1x20x32" }\nlayer_precisions = { "head*" = "fp16" }').runtimes
     with pytest.raises(ConfigError, match="precison"):
         profile('precison = "int8"')
+
+
+def test_calibration_frames_are_all_looked_at_before_a_build_begins(opened, tmp_path):
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    frames(folder / "a.npz")
+    (folder / "b.npz").write_bytes((folder / "a.npz").read_bytes()[:-30])
+    assert "b.npz" in refused(opened(NET, precision="int8", calibration=str(folder)))
+    assert not list((tmp_path / "cache").glob("*.calibration"))
+
+
+@pytest.mark.parametrize("fault", [EngineError("no memory of the GPU"), MemoryError("no memory of the host")])
+def test_a_calibration_that_fails_on_its_way_gives_neither_engine_nor_ranges(tmp_path, package, monkeypatch, fault):
+    monkeypatch.syspath_prepend(str(package))
+    monkeypatch.delitem(sys.modules, "tensorrt", raising=False)
+    trt = importlib.import_module("tensorrt")
+
+    class Cuda:
+        copied = 0
+
+        def device(self):
+            return Device("any", "8.7", 16, 8, 1, 1)
+
+        def stream(self):
+            return 1
+
+        def allocate(self, size_bytes):
+            return 4096
+
+        def wait_stream(self, stream):
+            self.copied += 1
+            if self.copied == 3:
+                raise fault
+
+        def copy_in(self, *words):
+            pass
+
+    (tmp_path / "model.onnx").write_text(json.dumps(NET))
+    options = BuildOptions(precision="int8", calibration=frames(tmp_path / "frames.npz"))
+    builder = Builder(trt, make_log(trt), Cuda(), options, tmp_path / "cache")
+    with pytest.raises(EngineError, match="no memory of the"):
+        builder.build(str(tmp_path / "model.onnx"), "any")
+    assert not list((tmp_path / "cache").glob("*.calibration"))
+    sys.modules.pop("tensorrt")
+
+
+def test_weights_beside_the_onnx_file_are_part_of_the_model(tmp_path):
+    weights = numpy_helper.from_array(np.ones((32, 32), np.float32), "w")
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["y"])]
+    ends = [helper.make_tensor_value_info(name, 1, [1, 32]) for name in "xy"]
+    model = helper.make_model(helper.make_graph(nodes, "g", ends[:1], ends[1:], [weights]))
+    path = tmp_path / "m.onnx"
+    onnx.save(model, str(path), save_as_external_data=True, location="m.data", size_threshold=0)
+    before = fingerprint_of({}, str(path), BuildOptions())
+    (tmp_path / "m.data").write_bytes(np.zeros((32, 32), np.float32).tobytes())
+    assert fingerprint_of({}, str(path), BuildOptions())["model_sha256"] != before["model_sha256"]
+
+
+def test_a_plug_in_by_its_bare_name_counts_by_its_content(tmp_path, monkeypatch):
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
+    (tmp_path / "m.onnx").write_text("any")
+    found = []
+    for content in (b"1", b"2"):
+        (tmp_path / "libplug.so").write_bytes(content)
+        found.append(fingerprint_of({}, str(tmp_path / "m.onnx"), BuildOptions(plugins=("libplug.so",)))["files"])
+    assert found[0] != found[1]
+
+
+def test_a_cache_may_be_moved_or_named_from_here(opened, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert carried_out(opened(NET, cache="old"))[1]["engine_origin"] == "built"
+    (tmp_path / "old").rename(tmp_path / "new")
+    assert carried_out(opened(NET, cache="new"))[1]["engine_origin"] == "cache"
+
+
+def test_what_fails_while_a_graph_is_captured_is_what_is_told(opened, monkeypatch):
+    runtime = opened(NET, cuda_graph=True)
+    runtime.prepare()
+    answers, ended = iter([True, False]), []
+    end = Cuda.end_capture
+
+    def free(cuda, address):
+        if not ended:
+            raise EngineError("operation not permitted when stream is capturing")
+
+    monkeypatch.setattr(Cuda, "free", free)
+    monkeypatch.setattr(Cuda, "end_capture", lambda cuda, stream: (ended.append(1), end(cuda, stream))[1])
+    monkeypatch.setattr(sys.modules["tensorrt"].Context, "execute_async_v3", lambda *_: next(answers))
+    with pytest.raises(EngineError, match="graph cannot be captured: TensorRT fails to run the engine"), runtime:
+        runtime.infer(frame(0.1))
+
+
+def test_the_profiler_is_gone_after_its_pass(opened):
+    runtime = opened(NET)
+    runtime.prepare()
+    with runtime:
+        runtime.infer(frame(0.1))
+        assert runtime.facts()["layer_ms"]
+        assert runtime._session._context.profiler is None
+
+
+# lines of the builder beside those of the stand-in -> the share that is told
+@pytest.mark.parametrize(
+    ("name", "share"), [("CONVOLUTION: conv1 + head/relu", 0.25), ("{ForeignNode[conv1...x]}", None), ("x", 0.75)]
+)
+def test_a_layer_that_the_builder_put_on_the_gpu_is_none_of_the_dla(opened, name, share):
+    net = {**NET, "on_gpu": name}
+    facts = built(opened(net, **DLA, gpu_fallback=True))[0]
+    assert facts.get("placement", {}).get("DLA") == share

@@ -22,6 +22,8 @@ from tests.workspace import CHECKOUT
 torch = pytest.importorskip("torch")
 MODELS = CHECKOUT / "suites" / "models"
 GAZE = MODELS / "gaze" / "fp32.pt2"
+TENSORS = ((torch.zeros(1),), {})
+CANARY = pickle.dumps(Canary(), protocol=2)
 # torch announces the end of things that it uses itself.
 pytestmark = pytest.mark.filterwarnings("default")
 
@@ -94,6 +96,11 @@ def test_a_compiled_program_is_compiled_before_its_first_frame(tmp_path: Path, m
         ({"device": "cuda"}, "finds no CUDA device"),
         ({"device": "cuda:1", "cuda_graph": True}, "finds no CUDA device"),
         ({"cuda_graph": True}, "need device = 'cuda'"),
+        ({"tf32": True}, "need device = 'cuda'"),
+        *(
+            ({"device": one}, f"device = '{one}' is none of cpu, cuda, cuda:N")
+            for one in ("CUDA", "gpu", "xpu", "mps", "meta", "cpu:0", "cuda:", "cuda:x", "")
+        ),
         ({"precision": "int8"}, "none of fp32, fp16, bf16"),
     ],
 )
@@ -105,8 +112,58 @@ def test_options_that_this_machine_cannot_keep_are_refused(options: dict[str, An
 
 
 def test_torch_tensorrt_that_is_not_installed_is_named() -> None:
-    with pytest.raises(EngineError, match="torch-tensorrt cannot be imported"):
+    with pytest.raises(EngineError, match="torch-tensorrt cannot be imported") as caught:
         opened(device="cuda", tensorrt=True)
+    assert "pip install torch-tensorrt" in caught.value.remedy
+
+
+def test_what_is_told_as_the_unit_is_where_the_weights_lie(tmp_path: Path) -> None:
+    with opened() as runtime:
+        assert runtime._unit_of(torch.nn.Linear(1, 1)) == "cpu"
+        with pytest.raises(EngineError, match="weights lie on meta where cpu is promised"):
+            runtime._unit_of(torch.nn.Linear(1, 1, device="meta"))
+
+
+def test_fp32_on_a_gpu_is_no_tf32_unless_that_is_asked_for() -> None:
+    for asked in (True, False):
+        opened(device="cuda", tf32=asked)
+        assert (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32) == (asked, asked)
+
+
+class Nested(torch.nn.Module):
+    """Gives a dictionary with a number, None, a list and half precision."""
+
+    def forward(self, picture: Any) -> Any:
+        return {"number": 3, "none": None, "listed": [picture + 1, picture * 2], "half": picture.to(torch.bfloat16)}
+
+
+def test_outputs_in_dictionaries_and_lists_are_told_from_numbers_and_none(tmp_path: Path) -> None:
+    path = tmp_path / "nested.pt2"
+    torch.export.save(torch.export.export(Nested(), (torch.ones(1, 4),)), str(path))
+    with opened(path) as runtime:
+        found = list(runtime.infer({"picture": np.float32([[0, 1, 2, 3]])}).values())
+        assert [one.dtype for one in runtime.outputs] == ["float32"] * 3
+    assert sorted(one.tolist() for one in found) == [[[0, 1, 2, 3]], [[0, 2, 4, 6]], [[1, 2, 3, 4]]]
+    assert {one.dtype.name for one in found} == {"float32"}
+
+
+class Picked(torch.nn.Module):
+    def forward(self, index: Any) -> Any:
+        return torch.arange(4.0)[index]
+
+
+def test_a_program_that_fails_only_when_it_runs_is_an_engine_error(tmp_path: Path) -> None:
+    path = tmp_path / "picked.pt2"
+    torch.export.save(torch.export.export(Picked(), (torch.tensor([1]),)), str(path))
+    with opened(path) as runtime, pytest.raises(EngineError, match=r"fails to run the program: .*picked\.pt2"):
+        runtime.infer({"index": np.array([9])})
+
+
+def test_a_view_gives_the_answer_of_its_copy() -> None:
+    view = picture()[..., ::-1]
+    with opened() as runtime:
+        answers = [runtime.infer({"picture": one})["mul"] for one in (view, view.copy())]
+    np.testing.assert_array_equal(*answers)
 
 
 @pytest.mark.parametrize("feed", [np.zeros((1, 1, 80, 160)), np.zeros((1, 80, 160, 1), np.float32)])
@@ -130,6 +187,17 @@ def changed(folder: Path, change: Callable[[dict[str, bytes]], object], source: 
 def torch_saved(value: object) -> bytes:
     stream = io.BytesIO()
     torch.save(value, stream)
+    return stream.getvalue()
+
+
+def with_two_roots() -> bytes:
+    """torch takes the root of the first member, another reader the first pickle."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(torch_saved(TENSORS))) as plain, zipfile.ZipFile(stream, "w") as archive:
+        pickled = plain.read(next(one for one in plain.namelist() if one.endswith("data.pkl")))
+        members = {"a/version": b"3\n", "b/data.pkl": pickled, "a/byteorder": b"little", "a/data.pkl": CANARY}
+        for name, content in members.items():
+            archive.writestr(name, content)
     return stream.getvalue()
 
 
@@ -161,6 +229,18 @@ CODE = {
     ),
     "bare pickle as sample inputs": (
         lambda members: members.update({"data/sample_inputs/model.pt": pickle.dumps(Canary())}),
+        "data/sample_inputs/model.pt is a pickle",
+    ),
+    "pickle with a zip behind it": (
+        lambda members: members.update({"data/sample_inputs/model.pt": pickle.dumps(Canary()) + torch_saved(TENSORS)}),
+        "data/sample_inputs/model.pt is a pickle",
+    ),
+    "zip with a zip behind it": (
+        lambda members: members.update({"data/sample_inputs/model.pt": torch_saved(Canary()) + torch_saved(TENSORS)}),
+        "data/sample_inputs/model.pt is a pickle",
+    ),
+    "sample inputs with two roots": (
+        lambda members: members.update({"data/sample_inputs/model.pt": with_two_roots()}),
         "data/sample_inputs/model.pt is a pickle",
     ),
     "pickled weight": (pickled_weight, r"data/weights/weight_\d+ is a pickle"),
@@ -212,6 +292,14 @@ def test_a_file_that_could_run_code_is_refused_by_the_engine_and_named_by_the_in
     assert "trust_pickle" in caught.value.remedy
     assert any("trust_pickle" in one for one in inspect_model(path).warnings)
     assert not (tmp_path / "sang").exists()
+
+
+def test_plain_sample_inputs_are_no_code_and_an_archive_behind_other_bytes_is_none(tmp_path: Path) -> None:
+    path = changed(tmp_path, lambda members: members.update({"data/sample_inputs/model.pt": torch_saved(TENSORS)}))
+    assert not inspect_model(path).warnings
+    path.write_bytes(CANARY + path.read_bytes())
+    with pytest.raises(EngineError, match=r"cannot take the program.*before or behind"), opened(path):
+        pass
 
 
 def test_a_trusted_pickle_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

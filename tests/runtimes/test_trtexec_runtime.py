@@ -10,6 +10,7 @@ import pytest
 
 from harness.errors import EngineError
 from harness.runtimes import open_runtime
+from harness.runtimes.trtengine import hashes_of_files
 from tests.modelfile import onnx_models
 from tests.runtimes.tools import frame, installed
 
@@ -234,3 +235,25 @@ def test_an_engine_file_for_the_dla_tells_no_placement(trtexec):
     runtime, _ = trtexec(dla=0)
     with runtime:
         assert not {"placement", "partitions"} & runtime.facts().keys()
+
+
+def test_a_file_that_an_argument_names_counts_by_its_content(trtexec, onnx, tmp_path):
+    assert hashes_of_files(["--fp16", f"--calib={onnx}", "--opt=3"]).keys() == {onnx}
+
+
+def test_build_ns_is_of_the_run_that_built_and_a_moved_cache_is_found(trtexec, onnx, tmp_path):
+    found = []
+    for folder in ("a", "b"):
+        runtime, _ = trtexec(path=onnx, cache=str(tmp_path / folder))
+        with runtime:
+            times = runtime.time_window([frame(0.5)], 2)
+            found.append((runtime.facts()["engine_built_here"], times.marks.get("build_ns")))
+        if folder == "a":
+            (tmp_path / "a").rename(tmp_path / "b")
+    assert found == [(True, 12_500 * MS), (False, None)]
+
+
+def test_a_type_that_numpy_does_not_have_is_refused(trtexec, monkeypatch):
+    monkeypatch.setenv("STANDIN_TYPE", "bf16")
+    with pytest.raises(EngineError, match="'image' is bf16, which numpy does not have"), trtexec()[0]:
+        pytest.fail("it loaded")

@@ -244,3 +244,15 @@ def test_real_exports_parse_to_what_they_say(captures):
     times = parse_times((folder / "SYNTHETIC_exportTimes_writer_format.json").read_text(encoding="utf-8"))
     assert [one.latency_ms for one in times] == [0.0437012, 0.0438232]
     assert [one.compute_ms for one in times] == [0.0360107, 0.0361328]
+
+
+@pytest.mark.parametrize(
+    ("lines", "seconds"),
+    [
+        ("[I] Engine loaded in 1.5 sec.", 1.5),
+        ("[I] Engine loaded in 1.5 sec.\n[I] Engine deserialized in 0.25 sec.", 0.25),
+        ("[I] Engine built in 9 sec.", None),
+    ],
+)
+def test_loading_has_one_word_in_old_versions_and_two_since(lines, seconds):
+    assert parse_log(lines).engine_deserialized_s == seconds

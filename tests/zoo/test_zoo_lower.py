@@ -64,6 +64,50 @@ def test_another_net_than_the_file_s_is_refused(folder: Path, pictures: np.ndarr
         lower.require_same(nets.folded(tiny()), RECIPE, folder / "fp32.onnx", pictures)
 
 
+@pytest.mark.parametrize("places", [(0,), (1,), (3,)])
+def test_nan_of_any_frame_is_no_agreement(folder: Path, pictures: np.ndarray, places: tuple[int, ...]) -> None:
+    wanted = list(measure.answers(RECIPE, folder / "fp32.onnx", "onnxruntime", pictures))
+    found = [{"scores": one["scores"] * np.float32(np.nan if at in places else 1)} for at, one in enumerate(wanted)]
+    assert np.isnan(parity.agreement(RECIPE, wanted, found, "none", folder / "none").largest)
+
+
+def test_outputs_of_another_shape_are_no_agreement(folder: Path) -> None:
+    one, other = {"scores": np.ones((1, 2), np.float32)}, {"scores": np.ones((1, 1), np.float32)}
+    with pytest.raises(EngineError, match="other outputs"):
+        parity.agreement(RECIPE, [one], [other], "none", folder / "none")
+
+
+class Late(torch.nn.Module):
+    """A net whose answers after the first are NaN, or of another shape."""
+
+    def __init__(self, net: torch.nn.Module, factor: torch.Tensor) -> None:
+        super().__init__()
+        self.net, self.factor, self.calls = net, factor, 0
+
+    def forward(self, picture: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        return self.net(picture) * (self.factor if self.calls > 1 else 1.0)
+
+
+@pytest.mark.parametrize(
+    ("factor", "sentence"),
+    [(torch.tensor(torch.nan), "differs from .* by nan"), (torch.ones(3, 1, 1), "the net gives")],
+)
+def test_a_net_that_gives_nan_or_another_shape_is_refused(
+    factor: torch.Tensor, sentence: str, folder: Path, pictures: np.ndarray
+) -> None:
+    net = Late(lower.net_of(RECIPE, folder / "fp32.onnx"), factor)
+    with pytest.raises(EngineError, match=sentence):
+        lower.require_same(net, RECIPE, folder / "fp32.onnx", pictures)
+
+
+def test_a_box_of_another_class_is_another_decision(folder: Path) -> None:
+    recipe = RECIPES["face_detection"]
+    box, other = np.float32([[1, 1, 9, 9, 0.9, 0]]), np.float32([[1, 1, 9, 9, 0.9, 1]])
+    assert parity._same(recipe, box, box)
+    assert not parity._same(recipe, box, other)
+
+
 def test_a_difference_is_measured_and_a_changed_decision_is_counted(folder: Path, pictures: np.ndarray) -> None:
     wanted = next(measure.answers(RECIPE, folder / "fp32.onnx", "onnxruntime", pictures[:1]))
     flipped = {"scores": wanted["scores"][:, ::-1].copy()}

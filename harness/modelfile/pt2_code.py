@@ -13,7 +13,7 @@ import pickletools
 import re
 from typing import Any, Dict, Iterator, List
 
-from harness.modelfile.pt2 import Archive, open_zip
+from harness.modelfile.pt2_archive import Archive, open_zip
 
 REMEDY = "export it again with torch.export.save of a static float net; trust_pickle = true only for files of your own"
 _PLAIN = re.compile(

@@ -15,7 +15,7 @@ import numpy as np
 
 from harness.case import Array, TensorSpec
 from harness.errors import EngineError, HarnessError
-from harness.modelfile.pt2 import Archive
+from harness.modelfile.pt2_archive import Archive
 from harness.modelfile.pt2_code import REMEDY, code_in
 from harness.runtimes import missing_engine
 from harness.runtimes.feeds import check_feeds

@@ -2,7 +2,8 @@
 
 The data flow, read downwards (each module imports only what stands above it):
 
-1. a *profile* (devices/*.toml) says what the device is, which engines it has and what it promises;
+1. a *profile* (devices/*.toml) says what the device is, which engines it has and what it promises; *identity* asks
+   whether this machine is that device and has what its engines need;
 2. a *model card* (suites/models/*/model.toml) says what goes in, what comes out and which files exist;
 3. both together give *cases*: device x model x variant x runtime;
 4. *dispatch* sends one case as a Job to a fresh worker process through a transport;
@@ -12,7 +13,7 @@ The data flow, read downwards (each module imports only what stands above it):
 6. *metrics* turns one Run into one number each, *energy* and *surroundings* do so with its traces, *preconditions* says
    what was not as the profile asks, *measurement* holds them; *rules* decides from plain
    inputs, *wording* says it, *verdict* asks about budgets, *comparison* about sessions of before,
-   *pairing* about another build, *parity* about the parent;
+   *pairing* about another build, *parity* about the parent or another engine, *unchanged* about where the model runs;
 7. *session* measures on demand, with *lookback* (baseline, history) and *against* (the other build);
 8. *plugin* makes one test of each question, *report* says the answers, *history* keeps them,
    and *accept*, a command of its own, makes a baseline of them.

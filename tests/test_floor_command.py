@@ -127,10 +127,13 @@ def test_what_an_entry_asks_for_counts_while_nobody_measured(checkout, options, 
     assert found.compute_ms == wanted
 
 
+TRUE_FP32 = {"provider_options": {"CUDAExecutionProvider": {"use_tf32": "0"}}}
+
+
 ENTRIES = [
     ({"engine": "onnxruntime"}, True),
     ({"engine": "onnxruntime", "providers": ["CPUExecutionProvider"]}, True),
-    ({"engine": "onnxruntime", "providers": ["CUDAExecutionProvider", "CPUExecutionProvider"]}, False),
+    ({"engine": "onnxruntime", "providers": ["CUDAExecutionProvider", "CPUExecutionProvider"], **TRUE_FP32}, False),
     ({"engine": "onnxruntime", "plugin": "onnxruntime_qnn", "providers": ["QNNExecutionProvider"]}, False),
     ({"engine": "openvino"}, True),
     ({"engine": "openvino", "target": "NPU"}, False),

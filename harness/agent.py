@@ -7,10 +7,8 @@ error is the engine's own talk. On failure OUT_DIR/error.json says what is wrong
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
-import signal
 import sys
 import traceback
 from pathlib import Path
@@ -20,13 +18,13 @@ from harness.case import Job, save_predictions
 from harness.errors import ConfigError, HarnessError, WorkerError
 from harness.measure import measure
 from harness.paired import PairedJob, measure_pair
+from harness.processes import end_with_parent
 from harness.survey import SurveyJob, survey
 from harness.tasks.preprocess import one_thread
 
 PROGRESS = "@dms "
 END_WITH_PARENT = "DMS_END_WITH_PARENT"
 LAST_PATH = "DMS_LAST_PATH"
-PR_SET_PDEATHSIG = 1
 FAILED = 3
 NO_MEMORY = ("bad_alloc", "allocate memory")
 
@@ -89,13 +87,9 @@ def _confine(job: Job) -> None:
 
 
 def _end_with_parent() -> None:
-    """Let Linux kill this process when its parent dies, so that kill -9 of a session leaves no engine running."""
-    if END_WITH_PARENT not in os.environ:
-        return
-    try:
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    except (OSError, AttributeError):
-        return
+    """Where the session asks for it: kill -9 of a session leaves no engine running."""
+    if END_WITH_PARENT in os.environ:
+        end_with_parent()
 
 
 def _explain(error: BaseException) -> HarnessError:

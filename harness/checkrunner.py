@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import ConfigError, EngineError, printable, unknown
-from harness.runnerbench import Bench, Difference, NotAsked
+from harness.runnerbench import Bench, NotAskedError, RuleError
 from harness.runnerchecks import CHECKS, GATES
 from harness.runtimes.external import command_of
 from harness.runtimes.runner_child import check_program
@@ -85,9 +85,9 @@ def table(results: Sequence[Result]) -> str:
 def _carried_out(name: str, check: Callable[[Bench], None], bench: Bench) -> Result:
     try:
         check(bench)
-    except NotAsked as reason:
+    except NotAskedError as reason:
         return Result(name=name, outcome="-", lines=(str(reason),))
-    except Difference as found:
+    except RuleError as found:
         return Result(name=name, outcome="FAIL", lines=_explained(found.expected, found.came, found.remedy))
     except EngineError as error:
         came = f"{error.what} ({error.where})" if error.where else error.what

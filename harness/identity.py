@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import tempfile
@@ -16,6 +14,7 @@ from typing import IO, TYPE_CHECKING
 
 from harness import presence
 from harness.errors import ConfigError
+from harness.processes import end_group, ends_within
 from harness.profile import DeviceProfile, read_identities
 from harness.profiletables import Identity
 
@@ -34,6 +33,11 @@ PARTS = {
 MODULES = {
     "onnxruntime": "onnxruntime", "openvino": "openvino", "executorch": "executorch", "torch": "torch",
     "tensorrt": "tensorrt", "litert": "ai_edge_litert or tflite_runtime or tensorflow",
+}  # fmt: skip
+# What brings such a module into the harness's own interpreter.
+EXTRAS = {
+    "onnxruntime": "host", "openvino": "host", MODULES["litert"]: "host", "executorch": "executorch", "torch": "torch",
+    "onnxruntime_qnn": "qnn",
 }  # fmt: skip
 
 
@@ -117,7 +121,12 @@ def _modules(profile: DeviceProfile, runtimes: Sequence[str]) -> dict[str, str]:
     plugins = {str(profile.runtimes[one]["plugin"]) for one in runtimes if profile.runtimes[one].get("plugin")}
     named = _needed(profile, runtimes, "modules")
     wanted = {"numpy", *engines, *plugins, *(named.keys() - set(MODULES.values()))}
-    return {name: named.get(name, "pip install it there") for name in sorted(wanted)}
+    own = profile.python in ("", sys.executable)
+    return {name: named.get(name) or _install(name, own) for name in sorted(wanted)}
+
+
+def _install(module: str, own: bool) -> str:
+    return f"pip install 'dms-harness[{EXTRAS[module]}]'" if own and module in EXTRAS else "pip install it there"
 
 
 def _asked(python: str, wanted: Mapping[str, list[str]], root: str) -> tuple[dict[str, list[str]], str]:
@@ -162,11 +171,11 @@ def _spoken(command: Sequence[str], source: str) -> str:
             command, cwd="/", env=_plain_environment(), stdin=given, stdout=out, stderr=err, start_new_session=True
         )
         try:
-            status = process.wait(ANSWER_S)
+            in_time = ends_within(process.pid, ANSWER_S)
         finally:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            status = end_group(process)
+        if not in_time:
+            raise subprocess.TimeoutExpired(command, ANSWER_S)
         said, complaint = (_tail(file) for file in (out, err))
     if status:
         raise subprocess.CalledProcessError(status, command, said, complaint)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import math
 import os
 import platform
 import tempfile
 import time
 from contextlib import contextmanager
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import IO, Any, Callable, Dict, Iterator, List, Sequence, Tuple
@@ -33,11 +31,10 @@ from harness.pipeline import (
 from harness.probes.knownwork import known_work_ns
 from harness.probes.machine import machine_facts
 from harness.runtimes import Runtime, open_runtime
-from harness.sampling import Sampling
 from harness.tasks import open_task
 from harness.tasks.preprocess import RESIZER
-from harness.telemetry import Trace
 from harness.warmup import CHUNK_NS, Say, chunk_frames, warm_up
+from harness.watch import Watch
 from harness.windows import COMPOSED, Windows, children_cpu_ns, engine_marks, is_windowed, predict, while_saying
 
 
@@ -89,8 +86,7 @@ class _Recording:
         self._marks, self._facts = self._footprint.marks, self._footprint.facts
         self._marks["file_bytes"] = job.file_bytes or os.path.getsize(job.model_path)
         self._facts.update(_machine_facts(job))
-        self._traces: Tuple[Trace, ...] = ()
-        self._rest: Callable[[float], None] = getattr(runtime, "rest", time.sleep)
+        self._watch = Watch(job, runtime, self._footprint, self._clock, say)
 
     @contextmanager
     def loaded(self) -> Iterator[Pipeline]:
@@ -134,11 +130,11 @@ class _Recording:
         if self._windowed:
             return self._timed_windows(pipeline)
         self._first_inference(pipeline)
-        with self._sensors():
-            self._idle("idle_before")
+        with self._watch.sensors():
+            self._watch.idle("idle_before")
             warmup_ns, self._facts["steady"] = warm_up(pipeline, self._frames, self._job.plan, self._clock, self._say)
             columns = self._timed_frames(pipeline, chunk_frames(warmup_ns))
-            self._idle("idle_after")
+            self._watch.idle("idle_after")
         self._marks["known_work_after_ns"] = known_work_ns(self._clock)
         self._facts.update(look_alive(self._answer(pipeline), self._frames, self._job.stateful))
         self._look_for_cache(pipeline)
@@ -157,8 +153,8 @@ class _Recording:
         """
         windows = Windows(self._runtime, pipeline, self._frames, self._say)
         plan, used_before = self._job.plan, children_cpu_ns()
-        with self._sensors():
-            with self._footprint.timed_frames(), self._phase("frames"):
+        with self._watch.sensors():
+            with self._footprint.timed_frames(), self._watch.phase("frames"):
                 times = windows.time(plan, plan.minimum_s)
             tool_cpu_ns = children_cpu_ns() - used_before
         if "background_ns" in self._marks:
@@ -210,50 +206,17 @@ class _Recording:
         self._marks["first_inference_ns"] = int(first["infer"][0])
         self._footprint.mark_peak("peak_first_bytes")
 
-    @contextmanager
-    def _sensors(self) -> Iterator[None]:
-        """Sample the sensors of the job meanwhile; a sensor that fails costs its own samples and nothing else."""
-        telemetry = self._job.telemetry
-        if not telemetry.probes:
-            yield
-            return
-        sampling = getattr(self._runtime, "sampling", Sampling)(telemetry, self._job.cpu_cores)
-        self._facts["sampler_core"] = sampling.core
-        if telemetry.power is not None:
-            self._facts["power"] = asdict(telemetry.power)
-        sampling.start()
-        try:
-            yield
-        finally:
-            self._traces = sampling.stop()
-
-    def _idle(self, phase: str) -> None:
-        """Nothing for as long as the job wants it, with the model loaded."""
-        idle_s = self._job.telemetry.idle_s if self._job.telemetry.power is not None else 0.0
-        if not idle_s:
-            return
-        with self._phase(phase), self._footprint.background("idle_background_ns", "idle_capacity_ns"):
-            for second in range(math.ceil(idle_s)):
-                self._say("idle", second, math.ceil(idle_s))
-                self._rest(min(idle_s - second, 1.0))
-
-    @contextmanager
-    def _phase(self, name: str) -> Iterator[None]:
-        start_ns = self._clock()
-        yield
-        self._facts.setdefault("phases", {})[name] = [start_ns, self._clock()]
-
     def _timed_frames(self, pipeline: Pipeline, chunk: int) -> Dict[str, Array]:
         """The columns of the timed frames."""
         with tempfile.TemporaryFile() as records:
-            with self._footprint.timed_frames(), self._phase("frames"):
+            with self._footprint.timed_frames(), self._watch.phase("frames"):
                 self._time_frames(pipeline, records, chunk)
             return split_records(read_records(records))
 
     def _time_frames(self, pipeline: Pipeline, records: IO[bytes], chunk: int) -> None:
         """Push the plan's frames; each chunk goes to a file, so that a long run does not measure its own records."""
         plan, source, done = self._job.plan, itertools.cycle(self._frames), 0
-        least_s = max(plan.minimum_s, self._job.telemetry.window_s if self._job.telemetry.power else 0.0)
+        least_s = max(plan.minimum_s, self._watch.least_s)
         start = self._clock()
         until = start + int(least_s * 1e9)
         with garbage_collector_off():
@@ -274,7 +237,7 @@ class _Recording:
             warmup_ns=warmup_ns,
             marks=engine_marks(self._marks) if self._windowed else self._marks,
             facts=self._facts,
-            traces=self._traces,
+            traces=self._watch.traces,
         )
 
 

@@ -124,7 +124,7 @@ class Preparation:
         return Job(
             case=case, plan=self._plan(), engine=profile.engine(case.runtime),
             options=profile.engine_options(case.runtime), model_path=str(path),
-            model_sha256=_identity(file), weight_dtype=file.weight_dtype, stateful=card.stateful,
+            model_sha256=file.model_sha256, weight_dtype=file.weight_dtype, stateful=card.stateful,
             file_bytes=file.size_bytes + sum(one.size_bytes for one in file.external_files),
             frames_path=frames_path or str(self._camera_frames(card, spec)),
             input=spec, task=card.task_spec(), outputs=card.outputs(form),
@@ -178,7 +178,7 @@ class Preparation:
     def _checked_file(self, case: Case, path: Path, form: str) -> ModelInfo:
         """The file, after it was found safe; one that changed during the session is refused."""
         file = self._inspected(path, form)
-        if self._hashes.setdefault(path, _identity(file)) != _identity(file):
+        if self._hashes.setdefault(path, file.model_sha256) != file.model_sha256:
             raise ModelFileError("the model file changed during the session", where=str(path), remedy="run again")
         for warning in file.warnings:
             self.note(f"{case.model}/{case.variant}: {warning}")
@@ -225,10 +225,3 @@ def _state(path: Path) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def _identity(file: ModelInfo) -> str:
-    """The hash of all files that make up the model."""
-    if not file.external_files:
-        return file.sha256
-    return hashlib.sha256("".join([file.sha256, *(one.sha256 for one in file.external_files)]).encode()).hexdigest()

@@ -24,12 +24,12 @@ TOY = (
 )
 
 
-class NotAsked(Exception):  # noqa: N818 - no fault
+class NotAskedError(Exception):
     """A check that does not apply to this runner, and why."""
 
 
 @dataclass
-class Difference(Exception):  # noqa: N818 - a finding
+class RuleError(Exception):
     """What the specification wants, what the runner did, and what to change."""
 
     expected: str
@@ -121,8 +121,8 @@ class Talk:
         return found
 
     def refuses(self, op: str, why: str, **fields: str | int) -> None:
-        """Difference unless the request is answered with an error that says what is wrong."""
+        """RuleError unless the request is answered with an error that says what is wrong."""
         answer = self.client.request(op, **fields)
         if answer["op"] != "error" or not answer.get("what"):
             wanted = 'an answer {"op":"error","what":...} to ' + why
-            raise Difference(wanted, str(answer), "check each request before using it, and say what is wrong")
+            raise RuleError(wanted, str(answer), "check each request before using it, and say what is wrong")

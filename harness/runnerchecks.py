@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from harness.case import Array
-from harness.runnerbench import UNWRITTEN, Bench, Difference, NotAsked, Talk, Tensors
+from harness.runnerbench import UNWRITTEN, Bench, NotAskedError, RuleError, Talk, Tensors
 from harness.runtimes.runner_answers import Hello
 from harness.runtimes.runner_client import RunnerClient
 from harness.runtimes.runner_exchange import EXCHANGES, Exchange
@@ -24,7 +24,7 @@ def _hello(bench: Bench) -> None:
     """An answer to hello with protocol, name, engine, version, formats and exchanges."""
     with bench.greeted() as talk:
         if not set(talk.hello.exchanges) & set(EXCHANGES):
-            raise Difference(f"exchanges with one of {list(EXCHANGES)}", f"{list(talk.hello.exchanges)}")
+            raise RuleError(f"exchanges with one of {list(EXCHANGES)}", f"{list(talk.hello.exchanges)}")
 
 
 def _newer_protocol(bench: Bench) -> None:
@@ -32,7 +32,7 @@ def _newer_protocol(bench: Bench) -> None:
     with RunnerClient(bench.command, {}, bench.deadlines) as client:
         answer = client.ask("hello", protocol=999)
         if answer.get("protocol") != 1:
-            raise Difference('"protocol":1', f'"protocol":{answer.get("protocol")}', "answer the version you implement")
+            raise RuleError('"protocol":1', f'"protocol":{answer.get("protocol")}', "answer the version you implement")
 
 
 def _no_protocol(bench: Bench) -> None:
@@ -53,13 +53,14 @@ def _pieces(bench: Bench) -> None:
     with bench.greeted() as talk:
         line, process = encode_request("ping"), talk.client.process
         process.write(line[:5])
+        # No wait for anything: long enough that the runner reads the half by itself before the rest is there.
         time.sleep(0.05)
         answers = [process.ask(line[5:], bench.deadlines.infer_s)]
         process.write(line[:-1])
         answers.append(process.ask(b"\n", bench.deadlines.infer_s))
         for answer in answers:
             if decode_answer(answer)["op"] != "pong":
-                raise Difference("pong", repr(answer), "read until the line's end, and keep what is left over")
+                raise RuleError("pong", repr(answer), "read until the line's end, and keep what is left over")
 
 
 def _bad_path(bench: Bench) -> None:
@@ -102,14 +103,14 @@ def _alive(bench: Bench) -> None:
             # Over two fills: a right value may look like one of them.
             untouched = _still(values[0], UNWRITTEN[0]) & _still(again[spec.name], UNWRITTEN[1])
             if untouched.any():
-                raise Difference(
+                raise RuleError(
                     f"{spec.name!r} wholly written", f"{untouched.sum()} of its {untouched.size} values did not change",
                     "write all of it to the output file, at its offset",
                 )  # fmt: skip
             if not all(bool(np.isfinite(value.astype(np.float64)).all()) for value in values):
-                raise Difference(f"{spec.name!r} finite", "NaN or infinity", "check the inputs' dtype, shape and order")
+                raise RuleError(f"{spec.name!r} finite", "NaN or infinity", "check the inputs' dtype, shape and order")
         if all(np.array_equal(answers[0][name], one[name]) for one in answers[1:] for name in one):
-            raise Difference(
+            raise RuleError(
                 "other outputs for other frames", "the same for three frames of noise", "read the inputs anew"
             )
 
@@ -133,7 +134,7 @@ def _exchanges(bench: Bench) -> None:
     with bench.greeted() as talk:
         kinds = [kind for kind in talk.hello.exchanges if kind in EXCHANGES]
     if len(kinds) < 2:
-        raise NotAsked(f"the runner has one exchange only: {', '.join(kinds)}")
+        raise NotAskedError(f"the runner has one exchange only: {', '.join(kinds)}")
     answers = []
     for kind in kinds:
         with bench.loaded(kind) as talk:
@@ -145,7 +146,7 @@ def _big_frames(bench: Bench) -> None:
     """Frames of 8 MB answered like small ones."""
     with bench.greeted() as talk:
         if "toy" not in talk.hello.formats:
-            raise NotAsked("only a toy network can be made that big")
+            raise NotAskedError("only a toy network can be made that big")
     with replace(bench, model=bench.toy(BIG_SHAPE)).loaded() as talk:
         first, again = talk.outputs(1, 1), talk.outputs(1, 2)
         _same(first, again, "the outputs of the first showing")
@@ -161,7 +162,7 @@ def _quiet(bench: Bench) -> None:
         per_frame = (talk.client.process.log_bytes - before) / FRAMES
         if per_frame > LOG_BYTES_PER_FRAME:
             wanted = f"at most {LOG_BYTES_PER_FRAME} bytes of log per frame"
-            raise Difference(wanted, f"{per_frame:.0f}", "log at load, not in each frame")
+            raise RuleError(wanted, f"{per_frame:.0f}", "log at load, not in each frame")
 
 
 def _stats(bench: Bench) -> None:
@@ -216,7 +217,7 @@ def _same(first: Tensors, second: Tensors, what: str) -> None:
         a, b = value.astype(np.float64), second[name].astype(np.float64)
         largest = float(np.abs(a - b).max())
         if not largest <= 1e-4 * max(float(np.abs(a).max()), 1e-6):
-            raise Difference(
+            raise RuleError(
                 f"{what} again", f"{name!r} differs by {largest:.3g}", "start each frame from the same state"
             )
 
@@ -224,7 +225,7 @@ def _same(first: Tensors, second: Tensors, what: str) -> None:
 def _nothing_left(client: RunnerClient) -> None:
     left = client.process.process_ids()
     if left:
-        raise Difference(
+        raise RuleError(
             "no process left over", f"processes {left}", "end what the runner started before it ends itself"
         )
 

@@ -7,7 +7,6 @@ loses nothing that it had told.
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import select
@@ -20,10 +19,10 @@ from typing import Any, Dict, List, Mapping, Optional
 
 from harness.errors import HarnessError
 from harness.probes import Probe, open_probe
+from harness.processes import end_with_parent
 
 READY = b"ready\n"
 NICE = 5
-PR_SET_PDEATHSIG = 1
 
 
 @dataclass
@@ -68,10 +67,7 @@ def _step_aside(core: Optional[int]) -> None:
     os.nice(NICE)
     if core is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, [core])
-    try:
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    except (OSError, AttributeError):
-        return
+    end_with_parent()
 
 
 def _opened(entry: str, options: Mapping[str, Any], stack: ExitStack, journal: int) -> Optional[_Sensor]:

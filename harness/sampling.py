@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import select
@@ -16,6 +15,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
+from harness.processes import end_group, ends_within, signal_group
 from harness.sampler import READY
 from harness.telemetry import Telemetry, Trace, empty_trace
 
@@ -65,16 +65,18 @@ class Sampling:
 
     def pause(self) -> None:
         """Take no samples until `resume`."""
-        self._signal(signal.SIGSTOP)
+        if self._process is not None:
+            signal_group(self._process, signal.SIGSTOP)
 
     def resume(self) -> None:
         """Go on after `pause`."""
-        self._signal(signal.SIGCONT)
+        if self._process is not None:
+            signal_group(self._process, signal.SIGCONT)
 
     def stop(self) -> Tuple[Trace, ...]:
         """End the sampler; one trace per entry of the telemetry's probes, in its order."""
         status = self._end()
-        if status and not self._fault:
+        if status != 0 and not self._fault:
             self._fault = f"the sampler died ({_death(status)})"
         content = b""
         if self._journal is not None:
@@ -83,25 +85,19 @@ class Sampling:
             self._journal = None
         return read_journal(content, tuple(self._telemetry.probes), self._fault)
 
-    def _signal(self, number: int) -> None:
-        if self._process is not None and self._process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, number)
-
-    def _end(self) -> int:
-        if self._process is None:
-            return 0
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
+    def _end(self) -> Optional[int]:
+        """The sampler's exit status, None where it does not even end by force. What it started ends with it."""
         self.resume()
-        self._process.stdin.close()
-        try:
-            return self._process.wait(END_S)
-        except subprocess.TimeoutExpired:
-            self._signal(signal.SIGKILL)
-            return self._process.wait()
-        finally:
-            self._process.stdout.close()
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.close()
+        ends_within(process.pid, END_S)
+        status = end_group(process)
+        process.stdout.close()
+        return status
 
 
 def spare_core(measured: Sequence[int]) -> Optional[int]:
@@ -164,5 +160,7 @@ def _trace(
     return Trace.from_wire(wire, time_ns, np.array(values, np.float64).reshape(len(whole), width))
 
 
-def _death(status: int) -> str:
+def _death(status: Optional[int]) -> str:
+    if status is None:
+        return "it does not end"
     return f"signal {-status}" if status < 0 else f"exit status {status}"

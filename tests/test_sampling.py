@@ -135,6 +135,24 @@ def test_no_process_and_no_file_stay_behind(processes, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_a_killed_sampler_started_ends_with_it(processes, tmp_path):
+    tool = tmp_path / "tegrastats"
+    tool.write_text(
+        "#!/bin/sh\necho 'RAM 1500/3964MB (lfb 1x512kB) CPU [16%@204] EMC_FREQ 0% GR3D_FREQ 4%'\nsleep 600\n"
+    )
+    tool.chmod(0o700)
+    sampling = Sampling(Telemetry(probes={"board": {"kind": "tegrastats", "command": str(tool)}}))
+    sampling.start()
+    assert processes(str(tool))
+    os.kill(sampling._process.pid, signal.SIGKILL)
+    (trace,) = sampling.stop()
+    until = time.monotonic() + 5
+    while processes(str(tool)) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert processes(str(tool)) == []
+    assert (trace.ended, trace.missing) == ("the sampler died (signal 9)", "")
+
+
 WORKER = """
 import time
 from harness.sampling import Sampling

@@ -5,7 +5,6 @@ A data set is a sequence of samples; sample `i` is the same on every call and ev
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import Any, Protocol
 
 from harness.case import Array
 from harness.errors import ConfigError, unknown
+from harness.members import member
 
 DATASETS = {
     "cabin": "harness.datasets.cabin:Cabin",
@@ -92,10 +92,7 @@ def option_names(kind: str) -> list[str]:
 
 
 def _maker(kind: str) -> Any:
-    if kind not in DATASETS:
-        raise ConfigError(unknown("data set kind", kind, DATASETS), where="[dataset] kind")
-    module, _, member = DATASETS[kind].partition(":")
-    return getattr(importlib.import_module(module), member)
+    return member("data set kind", kind, DATASETS, "[dataset] kind")
 
 
 def _options(maker: Any) -> dict[str, inspect.Parameter]:

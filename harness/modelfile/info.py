@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Optional, Tuple
 
@@ -22,6 +23,9 @@ class Limits:
     max_depth: int = 32
     max_rank: int = 32
     max_name_bytes: int = 1024
+
+
+DEFAULT_LIMITS = Limits()
 
 
 @dataclass(frozen=True)
@@ -55,3 +59,11 @@ class ModelInfo:
     weights_as_inputs: Tuple[str, ...] = ()
     warnings: Tuple[str, ...] = ()
     external_files: Tuple[ExternalFile, ...] = ()
+
+    @property
+    def model_sha256(self) -> str:
+        """The hash of all files that make up the model: `sha256` where it is alone."""
+        if not self.external_files:
+            return self.sha256
+        hashes = [self.sha256, *(one.sha256 for one in self.external_files)]
+        return hashlib.sha256("".join(hashes).encode()).hexdigest()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO, Union
 
 from harness.errors import ModelFileError
-from harness.modelfile.info import Limits, ModelInfo
+from harness.modelfile.info import DEFAULT_LIMITS, Limits, ModelInfo
 from harness.modelfile.onnxfile import inspect_onnx
 from harness.modelfile.pt2 import inspect_pt2
 from harness.modelfile.pte import inspect_pte
@@ -16,7 +16,7 @@ from harness.modelfile.source import Source
 from harness.modelfile.tflite import inspect_tflite
 
 
-def inspect_model(path: Union[str, Path], limits: Limits = Limits()) -> ModelInfo:  # noqa: B008 - frozen
+def inspect_model(path: Union[str, Path], limits: Limits = DEFAULT_LIMITS) -> ModelInfo:
     """What the model file holds, found without any engine.
 
     ModelFileError where it is missing, no model, damaged, over a limit, able to run code, refers to

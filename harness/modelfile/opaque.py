@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Dict, Mapping, Tuple, Union
 
 from harness.errors import ModelFileError
-from harness.modelfile.info import Limits, ModelInfo
+from harness.modelfile.info import DEFAULT_LIMITS, Limits, ModelInfo
 from harness.modelfile.sniff import HEAD_BYTES, ZIP, imposter, readable_text, regular_file
 from harness.modelfile.source import Source
 
@@ -38,7 +38,7 @@ _BEGINNINGS: Dict[Tuple[str, str], Tuple[bytes, ...]] = {
 }
 
 
-def inspect_opaque(path: Union[str, Path], form: str, limits: Limits = Limits()) -> ModelInfo:  # noqa: B008 - frozen
+def inspect_opaque(path: Union[str, Path], form: str, limits: Limits = DEFAULT_LIMITS) -> ModelInfo:
     """Size and hash of a file of the format `form`, one of OPAQUE; nothing inside is known.
 
     ModelFileError where it is missing, too large, a Git-LFS pointer, a web page, a pickle, or begins otherwise

@@ -5,11 +5,11 @@ A sensor that tells nothing says why, in words: a reading is a number or a reaso
 
 from __future__ import annotations
 
-import importlib
 import time
 from typing import Any, Dict, List, Mapping, Protocol, Sequence, Tuple, Union
 
-from harness.errors import ConfigError, HarnessError, unknown
+from harness.errors import ConfigError, HarnessError
+from harness.members import member
 from harness.telemetry import Channel
 
 PROBES = {
@@ -85,7 +85,4 @@ def open_probe(kind: str, options: Mapping[str, Any]) -> Probe:
 
 def probe_class(kind: str) -> Any:
     """The class of the probe `kind`; its keyword arguments are the probe's options. ConfigError if unknown."""
-    if kind not in PROBES:
-        raise ConfigError(unknown("probe", kind, PROBES))
-    module, _, member = PROBES[kind].partition(":")
-    return getattr(importlib.import_module(module), member)
+    return member("probe", kind, PROBES)

@@ -5,12 +5,12 @@ Engines are imported where they are used, in the worker process, never here.
 
 from __future__ import annotations
 
-import importlib
 import sys
 from typing import Any, Dict, Mapping, Protocol, Sequence, Tuple
 
 from harness.case import Array, TensorSpec
-from harness.errors import ConfigError, EngineError, unknown
+from harness.errors import ConfigError, EngineError
+from harness.members import member
 
 RUNTIMES = {
     "onnxruntime": "harness.runtimes.onnxruntime:OnnxRuntime",
@@ -96,10 +96,7 @@ def open_runtime(name: str, model_path: str, options: Mapping[str, Any]) -> Runt
 
 def runtime_class(name: str) -> Any:
     """The class of the engine `name`; its keyword arguments are the engine's options. ConfigError if unknown."""
-    if name not in RUNTIMES:
-        raise ConfigError(unknown("runtime", name, RUNTIMES))
-    module, _, member = RUNTIMES[name].partition(":")
-    return getattr(importlib.import_module(module), member)
+    return member("runtime", name, RUNTIMES)
 
 
 def missing_engine(package: str, extra: str, error: ImportError) -> EngineError:

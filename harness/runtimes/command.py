@@ -1,33 +1,27 @@
-"""Engines that are command-line tools: one process for a window of frames, with a deadline, its log and its errors.
-
-A runtime of this kind has `windowed = True` and, beside the protocol, `infer_many` and `time_window`.
-"""
+"""Engines that are command-line tools: one process for a window of frames, with a deadline, its log and its errors."""
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import os
 import re
 import shutil
-import signal
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Protocol, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
 
 import numpy as np
 
 from harness.case import Array, TensorSpec
 from harness.errors import EngineError
+from harness.processes import end_group, group_leader, has_ended
+from harness.runtimes.feeds import check_feeds
 
 Tensors = Dict[str, Array]
 LOG_LIMIT_BYTES = 64 * 2**20
 LONGEST_POLL_S = 0.05
-REAP_S = 5.0
-PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None)
 LAST_WORDS = 3
 COMPLAINT = re.compile(r"error|fail|unsupported|not supported|invalid|cannot|unknown", re.I)
 
@@ -45,18 +39,25 @@ class WindowTimes:
     facts: Mapping[str, Any]
 
 
-class Windowed(Protocol):
-    """What a command-line engine has beside the protocol of every engine."""
+class Windowed(ABC):
+    """A command-line engine, and what it has beside the protocol of every engine. It holds nothing between frames."""
 
-    windowed: bool
+    windowed = True
+    in_calling_thread = False
 
+    def __exit__(self, *error: object) -> None:
+        return None
+
+    def infer(self, feeds: Tensors) -> Tensors:
+        return self.infer_many([feeds])[0]
+
+    @abstractmethod
     def infer_many(self, feeds: Sequence[Tensors]) -> List[Tensors]:
         """The outputs of each frame, from as few processes as the tool allows."""
-        ...
 
+    @abstractmethod
     def time_window(self, feeds: Sequence[Tensors], frames: int) -> WindowTimes:
         """Run `frames` frames in one process, the feeds in turn; nothing is left out at its beginning."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -97,12 +98,11 @@ class Tool:
         EngineError where it ends with another status than 0, is not done at the deadline, or floods its log.
         """
         log = folder / f"{self._option}.log"
-        parent = os.getpid()
         try:
             with open(log, "wb") as file:
                 process = subprocess.Popen(
                     [self._program, *arguments], stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
-                    cwd=str(folder), env={**os.environ, **self._environment}, preexec_fn=lambda: _end_with(parent),
+                    cwd=str(folder), env={**os.environ, **self._environment}, preexec_fn=group_leader(),
                 )  # fmt: skip
         except (OSError, subprocess.SubprocessError) as error:
             raise EngineError(f"{self._program} cannot be started: {error}", where=f"option {self._option}") from error
@@ -124,14 +124,14 @@ class Tool:
         until, pause_s = time.monotonic() + self._deadline_s, 0.001
         peak_bytes: Optional[int] = None
         try:
-            while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            while not has_ended(process.pid):
                 peak_bytes = _peak_bytes(process.pid) or peak_bytes
                 self._refuse_endless(until, log)
                 time.sleep(pause_s)
                 pause_s = min(2 * pause_s, LONGEST_POLL_S)
             return peak_bytes
         finally:
-            _end_group(process)
+            end_group(process)
 
     def _refuse_endless(self, until: float, log: Path) -> None:
         if time.monotonic() > until:
@@ -152,17 +152,11 @@ def last_words(log: str) -> str:
 
 
 def write_raw(feeds: Tensors, inputs: Sequence[TensorSpec], folder: Path, number: int) -> Dict[str, Path]:
-    """One file of bare values per input, as these tools read them; EngineError for another dtype or shape."""
-    paths = {}
-    for at, spec in enumerate(inputs):
-        value = feeds[spec.name]
-        if value.dtype.name != spec.dtype or not _fits(value.shape, spec.shape):
-            raise EngineError(
-                f"the frame has {value.dtype.name} {list(value.shape)} for {spec.name!r}, "
-                f"the model takes {spec.dtype} {list(spec.shape)}"
-            )
-        paths[spec.name] = folder / f"frame{number}_{at}.raw"
-        np.ascontiguousarray(value).tofile(str(paths[spec.name]))
+    """One file of bare values per input, as these tools read them; EngineError where the feeds do not fit."""
+    check_feeds(feeds, {spec.name: spec for spec in inputs}, f"frame {number} for the tool")
+    paths = {spec.name: folder / f"frame{number}_{at}.raw" for at, spec in enumerate(inputs)}
+    for name, path in paths.items():
+        np.ascontiguousarray(feeds[name]).tofile(str(path))
     return paths
 
 
@@ -182,10 +176,6 @@ def cycled(count: int, frames: int) -> Iterator[int]:
     return (number % count for number in range(frames))
 
 
-def _fits(shape: Tuple[int, ...], declared: Tuple[int, ...]) -> bool:
-    return len(shape) == len(declared) and all(a in (-1, b) for a, b in zip(declared, shape))
-
-
 def _peak_bytes(pid: int) -> Optional[int]:
     """VmHWM of /proc/PID/status (man 5 proc), which starts anew with each program."""
     try:
@@ -193,23 +183,6 @@ def _peak_bytes(pid: int) -> Optional[int]:
     except OSError:
         return None
     return int(found[1]) * 1024 if found else None
-
-
-def _end_with(parent: int) -> None:
-    """In the new process: a group of its own, and death with the thread that started it, be that by kill -9."""
-    os.setpgid(0, 0)
-    _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
-
-
-def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """Kill what is left of its group, then reap: in the other order its number could be another's by now."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    # A driver can hold a process where not even SIGKILL reaches it.
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(REAP_S)
 
 
 def _ending(status: int) -> str:

@@ -29,9 +29,8 @@ class ContextCache:
     """One file per model, provider, options and version in `folder`; made by the first session that loads."""
 
     def __init__(self, folder: str, model_path: str, identity: Sequence[Any]) -> None:
-        model = inspect_model(model_path)
-        weights = [[one.name, one.sha256] for one in model.external_files]
-        digest = hashlib.sha256(json.dumps([model.sha256, weights, *identity], sort_keys=True).encode())
+        model_sha256 = inspect_model(model_path).model_sha256
+        digest = hashlib.sha256(json.dumps([model_sha256, *identity], sort_keys=True).encode())
         self.path = Path(folder).expanduser() / f"{digest.hexdigest()[:24]}.onnx"
         self._part = self.path.with_suffix(f".{os.getpid()}.part.onnx")
         self.taken = self.path.is_file() and self._notes.is_file()

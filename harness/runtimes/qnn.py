@@ -8,17 +8,17 @@ from __future__ import annotations
 import re
 import tempfile
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, NoReturn, Optional, Sequence, Tuple
+from typing import Any, Dict, Mapping, NoReturn, Optional, Sequence, Tuple
 
 import numpy as np
 
 from harness.case import Array
 from harness.errors import EngineError
-from harness.runtimes.command import Finished, Tensors, Tool, WindowTimes
-from harness.runtimes.netrun import read_results, read_tensors, refuse_quantised, write_input_list, zeros
+from harness.runtimes.command import Finished, Tensors, WindowTimes
+from harness.runtimes.netrun import refuse_quantised, zeros
+from harness.runtimes.netrun_engine import NetRun
 from harness.tooloutput.qnn import Event, Report, execute_us, parse_events, parse_report
 
-PROFILES = ("qnn-profiling-data_0.log", "qnn-profiling-data.log")
 SOC = Path("/sys/devices/soc0/machine")
 OTHER_SOC = re.compile(r".*(?:feature arch with value|create context from binary|context de-?serializ).*", re.I)
 VERSION = re.compile(r"build version: *v?([\d.]+)")
@@ -27,7 +27,7 @@ ACCELERATOR = "Accelerator (execute) time"
 US_NS = 1e3
 
 
-class QnnNetRun:
+class QnnNetRun(NetRun):
     """One model library (.so), context binary (.bin) or .dlc on one backend.
 
     backend: the backend's library. command, viewer: the tools. profiling_level: `basic` or `detailed`. perf_profile:
@@ -36,8 +36,8 @@ class QnnNetRun:
     deadline_s: of each process.
     """
 
-    windowed = True
-    in_calling_thread = False
+    tool = "qnn-net-run"
+    profiles = ("qnn-profiling-data_0.log", "qnn-profiling-data.log")
 
     def __init__(
         self,
@@ -53,39 +53,19 @@ class QnnNetRun:
         environment: Optional[Mapping[str, str]] = None,
         deadline_s: float = 600.0,
     ) -> None:
-        self._model_path, self._backend, self._native = model_path, backend, native
-        self._level, self._perf_profile = profiling_level, perf_profile
-        self._dlc_library, self._arguments = dlc_library, tuple(arguments)
-        self._net_run = Tool(command, "command", deadline_s, environment or {})
-        self._viewer = Tool(viewer, "viewer", deadline_s, environment or {})
+        super().__init__(model_path, command, viewer, perf_profile, arguments, environment, deadline_s)
+        self._backend, self._native, self._dlc_library = backend, native, dlc_library
+        self._level = profiling_level
         self._version, self._graphs, self._settings = "unknown", 0, {"profiling_level": profiling_level}
 
-    def prepare(self) -> None:
-        """Find both tools."""
-        self._net_run.find()
-        self._viewer.find()
-
     def __enter__(self) -> QnnNetRun:
-        self.inputs, self.outputs = read_tensors(self._model_path)
+        super().__enter__()
         if not self._native:
             refuse_quantised(self.inputs, self.outputs, self._model_path)
         self._model_arguments()
         # A process of its own proves that the backend takes the whole model, before anything is measured.
         self.time_window([zeros(self.inputs)], 1)
         return self
-
-    def __exit__(self, *error: object) -> None:
-        return None
-
-    def infer(self, feeds: Tensors) -> Tensors:
-        return self.infer_many([feeds])[0]
-
-    def infer_many(self, feeds: Sequence[Tensors]) -> List[Tensors]:
-        """The outputs of each frame, all from one process."""
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            self._run(feeds, len(feeds), folder, ())
-            return read_results(folder / "output", len(feeds), self.outputs)
 
     def time_window(self, feeds: Sequence[Tensors], frames: int) -> WindowTimes:
         """One process; the time of each execution by qnn-net-run's own clock, or averages from an old viewer."""
@@ -109,15 +89,9 @@ class QnnNetRun:
         }  # fmt: skip
         return {**found, "partitions": self._graphs} if self._graphs else found
 
-    def _run(self, feeds: Sequence[Tensors], lines: int, folder: Path, more: Sequence[str]) -> Finished:
-        listed = write_input_list(feeds, lines, self.inputs, folder)
-        native = ("--use_native_input_files", "--use_native_output_files") if self._native else ()
-        profile = ("--perf_profile", self._perf_profile) if self._perf_profile else ()
+    def _run(self, feeds: Sequence[Tensors], frames: int, folder: Path, more: Sequence[str]) -> Finished:
         try:
-            return self._net_run.run(
-                [*self._model_arguments(), "--backend", self._backend, "--input_list", str(listed), "--output_dir",
-                 str(folder / "output"), *native, *profile, *more, *self._arguments], folder,
-            )  # fmt: skip
+            return super()._run(feeds, frames, folder, more)
         except EngineError as error:
             self._explain(error)
 
@@ -144,13 +118,11 @@ class QnnNetRun:
                 f"qnn-net-run takes no {suffix or 'file without a suffix'}", where=self._model_path,
                 remedy="give a model library (.so), a context binary (.bin) or a .dlc",
             )  # fmt: skip
-        return kinds[suffix]
+        native = ("--use_native_input_files", "--use_native_output_files") if self._native else ()
+        return (*kinds[suffix], "--backend", self._backend, *native)
 
     def _profile(self, folder: Path) -> Tuple[Report, Tuple[Event, ...]]:
-        log = next((folder / "output" / name for name in PROFILES if (folder / "output" / name).is_file()), None)
-        if log is None:
-            raise EngineError(f"qnn-net-run wrote no profile ({' or '.join(PROFILES)})", where=self._model_path)
-        rows = folder / "profile.csv"
+        log, rows = self._profile_log(folder), folder / "profile.csv"
         text = self._viewer.run(["--input_log", str(log), "--output", str(rows)], folder).log
         try:
             events = parse_events(rows.read_text(encoding="utf-8")) if rows.is_file() else ()

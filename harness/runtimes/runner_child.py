@@ -1,20 +1,15 @@
-"""How the process of an external runner is started and ended, with all that it started (man 2 prctl, man 5 proc)."""
+"""How the process of an external runner is started and ended, with all that it started."""
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import os
 import shutil
-import signal
 import subprocess
 from typing import Mapping, Sequence
 
 from harness.errors import EngineError
+from harness.processes import end_group, group_leader
 
-REAP_S = 5.0
-PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None)
 _WHERE = "option command of the runtime in the device profile"
 
 
@@ -32,12 +27,11 @@ def check_program(command: Sequence[str]) -> None:
 def start_runner(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """The process in a group of its own, its streams as pipes; EngineError where it cannot be started."""
     check_program(command)
-    parent = os.getpid()
     try:
         return subprocess.Popen(
             list(command), bufsize=0, env={**os.environ, **environment},
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            preexec_fn=lambda: _end_with(parent),
+            preexec_fn=group_leader(),
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError) as error:
         raise EngineError(
@@ -47,24 +41,8 @@ def start_runner(command: Sequence[str], environment: Mapping[str, str]) -> subp
 
 
 def end_runner(process: subprocess.Popen[bytes]) -> None:
-    """Kill the whole group, then reap: in the other order its number could be another's by now."""
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        # A driver can hold a process where not even SIGKILL reaches it.
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(REAP_S)
+    """With all that it started; its streams are closed."""
+    end_group(process)
     for stream in (process.stdin, process.stdout, process.stderr):
         if stream is not None:
             stream.close()
-
-
-def _end_with(parent: int) -> None:
-    """In the new process: a group of its own; die with the thread that started it, as kill -9 of the worker does.
-
-    The session stays the worker's: what a wrapper started is ended with that, however the worker ends.
-    """
-    os.setpgid(0, 0)
-    _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)

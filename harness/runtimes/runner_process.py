@@ -10,7 +10,7 @@ import weakref
 from typing import List, Mapping, Sequence
 
 from harness.errors import EngineError, printable
-from harness.processes import group_members
+from harness.processes import group_members, has_ended
 from harness.runtimes.command import last_words
 from harness.runtimes.runner_child import end_runner, start_runner
 from harness.runtimes.runner_lines import LONGEST_LINE_BYTES, shown
@@ -69,7 +69,7 @@ class RunnerProcess:
     def wait(self, deadline_s: float) -> int:
         """The exit status, -N where signal N killed it; EngineError where it does not end, or writes more lines."""
         until = time.monotonic() + deadline_s
-        while not self._has_ended():
+        while not has_ended(self.pid):
             if time.monotonic() > until:
                 raise self.fault(
                     f"did not exit within {deadline_s:g} s and was killed",
@@ -131,16 +131,12 @@ class RunnerProcess:
 
     def _gone(self) -> EngineError:
         until = time.monotonic() + EXIT_S
-        while not self._has_ended() and time.monotonic() < until:
+        while not has_ended(self.pid) and time.monotonic() < until:
             self._take(POLL_S)
         self._take(0)
-        how = _ending(self._status()) if self._has_ended() else "closed its standard output"
+        how = _ending(self._status()) if has_ended(self.pid) else "closed its standard output"
         half = f" in the middle of the line {shown(self._rest)}" if self._rest else ""
         return self.fault(f"{how}{half}", "run harness check-runner with the same command: it tells more")
-
-    def _has_ended(self) -> bool:
-        """Without reaping it: its number stays its own, so that its group can still be killed."""
-        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
     def _status(self) -> int:
         ended = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)

@@ -7,29 +7,30 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
 from harness.errors import EngineError
-from harness.runtimes.command import Finished, Tensors, Tool, WindowTimes
-from harness.runtimes.netrun import read_results, read_tensors, refuse_quantised, write_input_list, zeros
+from harness.runtimes.command import Tensors, WindowTimes
+from harness.runtimes.netrun import refuse_quantised, zeros
+from harness.runtimes.netrun_engine import NetRun
 from harness.tooloutput.snpe import Diagnosis, parse_diagnosis
 
 UNITS = {"cpu": "CPU", "gpu": "GPU", "dsp": "DSP", "aip": "AIP"}
-PROFILES = ("SNPEDiag_0.log", "SNPEDiag.log")
 US_NS = 1e3
 
 
-class SnpeNetRun:
+class SnpeNetRun(NetRun):
     """One .dlc on one runtime: `cpu`, `gpu`, `dsp` or `aip`; the tool refuses what that cannot run.
 
     command, viewer: the tools. perf_profile: such as burst. arguments: further ones for snpe-net-run. environment:
     such as LD_LIBRARY_PATH and ADSP_LIBRARY_PATH. deadline_s: of each process.
     """
 
-    windowed = True
-    in_calling_thread = False
+    tool = "snpe-net-run"
+    profiles = ("SNPEDiag_0.log", "SNPEDiag.log")
+    unprofiled = ("--profiling_level", "off")
 
     def __init__(
         self,
@@ -42,10 +43,8 @@ class SnpeNetRun:
         environment: Optional[Mapping[str, str]] = None,
         deadline_s: float = 600.0,
     ) -> None:
-        self._model_path, self._runtime, self._perf_profile = model_path, runtime, perf_profile
-        self._arguments = tuple(arguments)
-        self._net_run = Tool(command, "command", deadline_s, environment or {})
-        self._viewer = Tool(viewer, "viewer", deadline_s, environment or {})
+        super().__init__(model_path, command, viewer, perf_profile, arguments, environment, deadline_s)
+        self._runtime = runtime
         self._layers: Optional[Diagnosis] = None
 
     def prepare(self) -> None:
@@ -55,34 +54,21 @@ class SnpeNetRun:
                 f"SNPE has no runtime {self._runtime!r}", where="option runtime of the device profile",
                 remedy=f"write one of {', '.join(UNITS)}",
             )  # fmt: skip
-        self._net_run.find()
-        self._viewer.find()
+        super().prepare()
 
     def __enter__(self) -> SnpeNetRun:
-        self.inputs, self.outputs = read_tensors(self._model_path)
+        super().__enter__()
         refuse_quantised(self.inputs, self.outputs, self._model_path)
         # Times per layer slow the whole down, so they come from a process that is not measured.
         with tempfile.TemporaryDirectory() as name:
-            self._run([zeros(self.inputs)], 1, Path(name), "detailed")
+            self._run([zeros(self.inputs)], 1, Path(name), ("--profiling_level", "detailed"))
             self._layers = self._diagnosis(Path(name))
         return self
-
-    def __exit__(self, *error: object) -> None:
-        return None
-
-    def infer(self, feeds: Tensors) -> Tensors:
-        return self.infer_many([feeds])[0]
-
-    def infer_many(self, feeds: Sequence[Tensors]) -> List[Tensors]:
-        """The outputs of each frame, all from one process."""
-        with tempfile.TemporaryDirectory() as name:
-            self._run(feeds, len(feeds), Path(name), "off")
-            return read_results(Path(name) / "output", len(feeds), self.outputs)
 
     def time_window(self, feeds: Sequence[Tensors], frames: int) -> WindowTimes:
         """One process; averages over all of its frames."""
         with tempfile.TemporaryDirectory() as name:
-            done = self._run(feeds, frames, Path(name), "basic")
+            done = self._run(feeds, frames, Path(name), ("--profiling_level", "basic"))
             found = self._diagnosis(Path(name))
         marks = {**_marks(found), **done.marks}
         return WindowTimes(
@@ -103,19 +89,12 @@ class SnpeNetRun:
             found["partitions"] = layers.partitions.get(unit, 0)
         return found
 
-    def _run(self, feeds: Sequence[Tensors], frames: int, folder: Path, level: str) -> Finished:
-        listed = write_input_list(feeds, frames, self.inputs, folder)
+    def _model_arguments(self) -> Tuple[str, ...]:
         unit = () if self._runtime == "cpu" else (f"--use_{self._runtime}",)
-        profile = ("--perf_profile", self._perf_profile) if self._perf_profile else ()
-        return self._net_run.run(
-            ["--container", self._model_path, "--input_list", str(listed), "--output_dir", str(folder / "output"),
-             *unit, *profile, "--profiling_level", level, *self._arguments], folder,
-        )  # fmt: skip
+        return ("--container", self._model_path, *unit)
 
     def _diagnosis(self, folder: Path) -> Diagnosis:
-        log = next((folder / "output" / name for name in PROFILES if (folder / "output" / name).is_file()), None)
-        if log is None:
-            raise EngineError(f"snpe-net-run wrote no profile ({' or '.join(PROFILES)})", where=self._model_path)
+        log = self._profile_log(folder)
         try:
             return parse_diagnosis(self._viewer.run(["--input_log", str(log)], folder).log)
         except ValueError as error:

@@ -164,11 +164,9 @@ def replace_file(path: Path, content: bytes) -> None:
 def model_sha256(path: Path) -> str:
     """Of an ONNX file and its external data; of the file alone where it is no ONNX, which TensorRT refuses."""
     try:
-        info = inspect_model(path)
+        return inspect_model(path).model_sha256
     except ModelFileError:
         return sha256_of(path)
-    hashes = [info.sha256, *(one.sha256 for one in info.external_files)]
-    return hashlib.sha256("".join(hashes).encode()).hexdigest() if len(hashes) > 1 else info.sha256
 
 
 def content_sha256(path: Path) -> str:

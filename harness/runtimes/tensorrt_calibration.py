@@ -73,7 +73,7 @@ def make_calibrator(trt: Any, kind: str, frames: CalibrationFrames, cuda: Cuda, 
     base: Any = {"entropy": trt.IInt8EntropyCalibrator2, "minmax": trt.IInt8MinMaxCalibrator}[kind]
     feeder = _Feeder(frames, cuda)
 
-    class Calibrator(base):  # type: ignore[misc]
+    class Calibrator(base):
         def __init__(self) -> None:
             base.__init__(self)
             self.error: Optional[EngineError] = None

@@ -50,7 +50,7 @@ def version_of(trt: Any) -> Version:
 def make_log(trt: Any) -> Any:
     """A logger that prints warnings and errors, and keeps the last errors and what the builder placed where."""
 
-    class Log(trt.ILogger):  # type: ignore[misc]
+    class Log(trt.ILogger):
         def __init__(self) -> None:
             trt.ILogger.__init__(self)
             self.errors: List[str] = []

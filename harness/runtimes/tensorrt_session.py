@@ -176,7 +176,7 @@ class Session:
 def make_profiler(trt: Any) -> Any:
     """Adds up the milliseconds of each layer in `total_ms`."""
 
-    class Profiler(trt.IProfiler):  # type: ignore[misc]
+    class Profiler(trt.IProfiler):
         def __init__(self) -> None:
             trt.IProfiler.__init__(self)
             self.total_ms: Dict[str, float] = {}

@@ -6,21 +6,22 @@ What a version can do is asked of its own --help. Formats: harness/tooloutput/tr
 from __future__ import annotations
 
 import os
-import re
 import tempfile
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, TypeVar
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
 from harness.case import Array, TensorSpec
 from harness.errors import EngineError, ModelFileError
 from harness.modelfile import inspect_model
-from harness.runtimes.command import Finished, Tensors, Tool, WindowTimes, write_raw
+from harness.runtimes.command import Finished, Tensors, Tool, Windowed, WindowTimes, write_raw
 from harness.runtimes.tensorrt_types import DTYPES
 from harness.runtimes.trtengine import BuiltEngine, EngineCache, hashes_of_files
 from harness.runtimes.trtflags import Flags
 from harness.runtimes.trtlayers import placement, precision_and_fusion
+from harness.runtimes.trtlog import Read, passed_log, read_export, refuse_other_settings, settings_of
+from harness.runtimes.trtoptions import TRANSFERS, TrtOptions
 from harness.tooloutput import trtexec as told
 from harness.tooloutput.trtexport import (
     FrameTime,
@@ -33,15 +34,10 @@ from harness.tooloutput.trtexport import (
 )
 
 MS_NS = 1e6
-SETTINGS = (
-    "Data transfers", "Spin-wait", "CUDA Graph", "ExposeDMA", "Inference Streams", "Multithreading", "Sleep time",
-    "Idle time",
-)  # fmt: skip
 LAYER_FRAMES = 20
-Read = TypeVar("Read")
 
 
-class TrtExec:
+class TrtExec(Windowed):
     """One engine file, or one ONNX file that is built into an engine and kept in `cache` with its fingerprint.
 
     fp16, int8: allowed precisions (before version 11, which takes them from the model). workspace_mib: 0 for the
@@ -51,9 +47,7 @@ class TrtExec:
     further ones. deadline_s: of each process, a build too.
     """
 
-    windowed = True
     one_frame_per_process = True
-    in_calling_thread = False
 
     def __init__(
         self,
@@ -78,11 +72,12 @@ class TrtExec:
         # The tool works in another folder.
         self._model_path = os.path.abspath(model_path)
         self._cache = EngineCache(Path(os.path.abspath(os.path.expanduser(cache))))
-        self._fp16, self._int8, self._workspace_mib = fp16, int8, workspace_mib
-        self._dla, self._gpu_fallback = dla, gpu_fallback
-        self._shapes, self._types = dict(shapes or {}), dict(types or {})
-        self._wanted = {"Data transfers": transfers, "Spin-wait": spin_wait, "CUDA Graph": cuda_graph}
-        self._build_arguments, self._arguments = tuple(build_arguments), tuple(arguments)
+        self._types = dict(types or {})
+        wanted = {TRANSFERS: transfers, "Spin-wait": spin_wait, "CUDA Graph": cuda_graph}
+        self._options = TrtOptions(
+            fp16, int8, workspace_mib, dla, gpu_fallback, dict(shapes or {}), wanted, tuple(build_arguments),
+            tuple(arguments),
+        )  # fmt: skip
         self._tool = Tool(command, "command", deadline_s, environment or {})
         self._engine = BuiltEngine(self._model_path)
         self._settings: Mapping[str, str] = {}
@@ -107,12 +102,6 @@ class TrtExec:
             raise EngineError("trtexec names no inputs and outputs in its log", where=self._engine.path)
         return self
 
-    def __exit__(self, *error: object) -> None:
-        return None
-
-    def infer(self, feeds: Tensors) -> Tensors:
-        return self.infer_many([feeds])[0]
-
     def infer_many(self, feeds: Sequence[Tensors]) -> List[Tensors]:
         """The outputs of each frame; trtexec takes one frame per process."""
         return [self._outputs(one) for one in feeds]
@@ -126,17 +115,18 @@ class TrtExec:
             )
             log = self._log(done)
             times = self._read(folder / "t.json", parse_times)[:frames]
-        self._refuse_other_settings(log)
+        refuse_other_settings(log, self._options.wanted)
+        self._settings = settings_of(log)
         if len(times) != frames:
             raise EngineError(f"trtexec told {len(times)} inferences of {frames}", where=self._engine.path)
         return WindowTimes(_ns(times, "latency_ms"), self._marks(log, times, done), {"window": self._words(frames)})
 
     def facts(self) -> Dict[str, Any]:
-        unit = f"DLA{self._dla}" if self._dla >= 0 else "GPU"
+        unit = self._options.unit
         found: Dict[str, Any] = {
             "engine": "trtexec", "version": self._flags.version_words, "promised": unit,
             "precision": self._engine.precision or "as in the file", "session_config": dict(self._settings),
-            "providers": [unit, "GPU"] if self._dla >= 0 and self._gpu_fallback else [unit],
+            "providers": self._options.units,
             "engine_sha256": self._engine.sha256, "engine_built_here": self._engine.built_here,
             **placement(unit, self._engine), **precision_and_fusion(self._layers),
         }  # fmt: skip
@@ -146,39 +136,23 @@ class TrtExec:
 
     def _fingerprint(self) -> Dict[str, Any]:
         """All that a build depends on but the model's content; files that an option names count by theirs."""
-        flags = self._build_flags()
+        flags = self._options.build_flags(self._flags)
         return {"version": list(self._flags.version), "arguments": flags, "files": hashes_of_files(flags)}
 
     def _build(self, target: Path, folder: Path) -> BuiltEngine:
         files = [f"--onnx={self._model_path}", f"--saveEngine={target}"]
         only = self._flags.first("skipInference", "buildOnly")
-        log = self._log(self._tool.run([*files, *self._build_flags(), *only], folder))
+        log = self._log(self._tool.run([*files, *self._options.build_flags(self._flags), *only], folder))
         options = log.sections.get("Build Options", {})
         return BuiltEngine(
             str(target), precision=options.get("Precision", ""), built_s=log.engine_built_s,
             dla_pieces=len(log.dla_layers), gpu_layers=len(log.gpu_layers),
         )  # fmt: skip
 
-    def _build_flags(self) -> List[str]:
-        precisions = [name for name, on in (("fp16", self._fp16), ("int8", self._int8)) if on]
-        fallback = ["--allowGPUFallback"] if self._dla >= 0 and self._gpu_fallback else []
-        shapes = [f"--{which}Shapes={self._shape_words()}" for which in ("min", "opt", "max") if self._shapes]
-        return [
-            *self._flags.precisions(precisions), *self._flags.workspace(self._workspace_mib), *self._core(), *fallback,
-            *shapes, *self._flags.valued("profilingVerbosity", "detailed"), *self._build_arguments,
-        ]  # fmt: skip
-
-    def _core(self) -> List[str]:
-        return [f"--useDLACore={self._dla}"] if self._dla >= 0 else []
-
-    def _shape_words(self) -> str:
-        return ",".join(f"{name}:{sizes}" for name, sizes in self._shapes.items())
-
-    def _run(self, folder: Path, more: Sequence[str], wanted: Optional[Mapping[str, bool]] = None) -> Finished:
-        """One process of inference; nothing warms up but what is asked for."""
-        shapes = [f"--shapes={self._shape_words()}"] if self._shapes else []
-        base = [f"--loadEngine={self._engine.path}", "--warmUp=0", "--duration=0", *self._core(), *shapes]
-        return self._tool.run([*base, *self._flags.switches(wanted or self._wanted), *self._arguments, *more], folder)
+    def _run(self, folder: Path, more: Sequence[str], instead: Optional[Dict[str, bool]] = None) -> Finished:
+        """One process of inference."""
+        flags = self._options.run_flags(self._flags, instead)
+        return self._tool.run([f"--loadEngine={self._engine.path}", *flags, *more], folder)
 
     def _loaded(self, feeds: Tensors, folder: Path) -> List[str]:
         files = write_raw(feeds, self.inputs, folder, 0)
@@ -188,9 +162,8 @@ class TrtExec:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             # Without transfers there is nothing in the tool's memory to be exported.
-            wanted = {**self._wanted, "Data transfers": True}
             more = [*self._loaded(feeds, folder), "--iterations=1", "--exportOutput=o.json"]
-            self._log(self._run(folder, more, wanted))
+            self._log(self._run(folder, more, {TRANSFERS: True}))
             found = self._read(folder / "o.json", parse_outputs)
         return {spec.name: self._output(spec, found) for spec in self.outputs}
 
@@ -213,42 +186,14 @@ class TrtExec:
             log = self._log(self._run(folder, [f"--iterations={LAYER_FRAMES}", *exports]))
             self._profile = self._read(folder / "p.json", parse_profile) if exports else None
             self._layers = self._read(folder / "l.json", parse_layers) if len(exports) > 1 else ()
-        self._settings = _settings(log)
+        self._settings = settings_of(log)
         return log
 
     def _log(self, done: Finished) -> told.Log:
-        """EngineError where the tool itself does not say PASSED; that it does proves nothing about the outputs."""
-        log = told.parse_log(done.log)
-        if not log.passed:
-            raise EngineError(
-                f"trtexec did not come to a good end: {' / '.join(log.errors[-3:]) or 'it never said PASSED'}",
-                where=self._engine.path,
-                remedy="an engine file runs only with the TensorRT and on the GPU that built it",
-            )  # fmt: skip
-        return log
+        return passed_log(done.log, self._engine.path)
 
     def _read(self, path: Path, parse: Callable[[str], Read]) -> Read:
-        try:
-            return parse(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise EngineError(
-                f"trtexec's export {path.name} cannot be read: {error}", where=self._engine.path,
-                remedy="is the disk full? otherwise this version writes another form",
-            ) from error  # fmt: skip
-
-    def _refuse_other_settings(self, log: told.Log) -> None:
-        """The log says what really held; a graph that could not be captured is a warning there and an error here."""
-        self._settings = _settings(log)
-        wrong = [name for name, on in self._wanted.items()
-                 if self._settings.get(name, "") not in ("", "Enabled" if on else "Disabled")]  # fmt: skip
-        lost = [one for one in log.warnings if re.search(r"graph capture.*fail", one, re.I)]
-        if wrong or lost:
-            said = f"{wrong[0]}: {self._settings[wrong[0]]}" if wrong else lost[0]
-            raise EngineError(
-                f"trtexec did not run as the options say: {said}",
-                where="runtimes.* of the device profile",
-                remedy="correct transfers, spin_wait, cuda_graph or arguments",
-            )
+        return read_export(path, parse, self._engine.path)
 
     def _marks(self, log: told.Log, times: Sequence[FrameTime], done: Finished) -> Dict[str, float]:
         marks = {f"{part}_median_ns": float(np.median(_ns(times, f"{part}_ms"))) for part in ("h2d", "compute", "d2h")}
@@ -260,7 +205,7 @@ class TrtExec:
         return marks
 
     def _words(self, frames: int) -> str:
-        copies = "with" if self._settings.get("Data transfers") == "Enabled" else "without"
+        copies = "with" if self._settings.get(TRANSFERS) == "Enabled" else "without"
         return (
             f"trtexec ran one frame {frames} times back to back, the next enqueued ahead; a time is that of the GPU, "
             f"{copies} the copies to and from it, without waiting in a queue"
@@ -289,11 +234,6 @@ class TrtExec:
             raise EngineError(error.what, where=self._model_path, remedy=error.remedy) from error
         narrow = {"int64": "int32", "float64": "float32"} if self._flags.version[0] < 10 else {}
         return {one.name: narrow.get(one.dtype, one.dtype) for one in (*info.inputs, *info.outputs)}
-
-
-def _settings(log: told.Log) -> Dict[str, str]:
-    options = log.sections.get("Inference Options", {})
-    return {name: options[name] for name in SETTINGS if name in options}
 
 
 def _ns(times: Sequence[FrameTime], part: str) -> Array:

@@ -12,12 +12,11 @@ boxes, which are filtered by score, then end with one row of NaN.
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass
 from typing import Callable, Dict, Mapping, Optional, Protocol, Sequence, runtime_checkable
 
 from harness.case import Array, InputSpec, TaskSpec
-from harness.errors import ConfigError, unknown
+from harness.members import member
 from harness.tasks.options import build
 
 TASKS = {
@@ -90,9 +89,6 @@ def open_task(spec: TaskSpec, input: InputSpec) -> Task:
 
     ConfigError for an unknown task, an unknown or missing option, or a value that cannot be right.
     """
-    if spec.name not in TASKS:
-        raise ConfigError(unknown("task", spec.name, TASKS), where="`task` in the model card")
-    module, _, member = TASKS[spec.name].partition(":")
-    maker = getattr(importlib.import_module(module), member)
+    maker = member("task", spec.name, TASKS, "`task` in the model card")
     task: Task = build("task", spec.name, maker, spec.options, fixed={"input": input})
     return task

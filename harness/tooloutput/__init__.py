@@ -7,12 +7,12 @@ read their tool's text as it is, for the engines too; `nvidia` and `qualcomm` br
 from __future__ import annotations
 
 import codecs
-import importlib
 import re
 from pathlib import Path
 from typing import Mapping, Protocol, Union
 
 from harness.errors import unknown
+from harness.members import member
 from harness.tooloutput.figures import Draft, Layer, Number, ToolOutput, ToolOutputError
 
 __all__ = ["TOOLS", "Draft", "Layer", "Number", "Reader", "ToolOutput", "ToolOutputError", "read_output", "recognise"]
@@ -75,8 +75,7 @@ def read_output(source: Union[str, Path], tool: str = "") -> ToolOutput:
 
 def _read(text: str, tool: str) -> ToolOutput:
     name = tool or recognise(text)
-    module, _, function = TOOLS[name].partition(":")
-    reader: Reader = getattr(importlib.import_module(module), function)
+    reader: Reader = member("tool", name, TOOLS)
     try:
         return reader(text)
     except (ValueError, RecursionError) as error:

@@ -5,13 +5,12 @@ A transport runs one worker there, and ends it when it shows no progress for too
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from harness.errors import ConfigError, unknown
+from harness.members import member
 
 TRANSPORTS = {"local": "harness.transports.local:Local"}
 
@@ -46,8 +45,5 @@ class Transport(Protocol):
 
 def open_transport(name: str) -> Transport:
     """The transport `name`; ConfigError for an unknown one."""
-    if name not in TRANSPORTS:
-        raise ConfigError(unknown("transport", name, TRANSPORTS))
-    module, _, member = TRANSPORTS[name].partition(":")
-    transport: Transport = getattr(importlib.import_module(module), member)()
+    transport: Transport = member("transport", name, TRANSPORTS)()
     return transport

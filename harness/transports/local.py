@@ -12,13 +12,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from harness.processes import session_members
+from harness.processes import end_session, ends_within
 from harness.transports import Exit
 
 LOG_LIMIT_BYTES = 4_000_000
 CHUNK_BYTES = 65536
-POLL_S = 0.005
-KILL_S = 5.0
 
 
 class Local:
@@ -41,13 +39,16 @@ class Local:
             command, cwd=log.parent, env={**os.environ, **environment}, start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
+        assert process.stdout is not None
         try:
             with open(log, "wb", buffering=0) as file:
                 in_time = _relay(process, _Log(file), deadline_s, on_line)
-            in_time = in_time and _has_ended(process.pid, deadline_s)
+            # Not reaped yet: its number stays its own, so that its session can still be ended.
+            in_time = in_time and ends_within(process.pid, deadline_s)
         finally:
-            _end(process)
-        return Exit(status=process.returncode, timed_out=not in_time)
+            status = end_session(process)
+            process.stdout.close()
+        return Exit(status=-signal.SIGKILL if status is None else status, timed_out=not in_time)
 
 
 class _Log:
@@ -106,29 +107,3 @@ def _end_signal(pid: int) -> Iterator[int | None]:
         yield descriptor
     finally:
         os.close(descriptor)
-
-
-def _has_ended(pid: int, deadline_s: float) -> bool:
-    """Whether it ends in time. It is not reaped: its number stays its own, so that its session can still be ended."""
-    until = time.monotonic() + deadline_s
-    while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
-        if time.monotonic() > until:
-            return False
-        time.sleep(POLL_S)
-    return True
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kill the group, and the session with all its other groups: an engine's own process is in one of them."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    until = time.monotonic() + KILL_S
-    # Again, for what was started meanwhile; not for ever: a driver can hold a process where SIGKILL does not reach.
-    while (left := session_members(process.pid)) and time.monotonic() < until:
-        for pid in left:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
-        time.sleep(POLL_S)
-    process.wait()
-    if process.stdout is not None:
-        process.stdout.close()

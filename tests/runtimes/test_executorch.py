@@ -14,9 +14,10 @@ from harness.runtimes import open_runtime
 from tests.workspace import CHECKOUT
 
 pytest.importorskip("executorch")
-torch = pytest.importorskip("torch")
 MODELS = CHECKOUT / "suites" / "models"
 FP32, INT8 = (str(MODELS / "head_counting" / f"{variant}.pte") for variant in ("fp32", "int8"))
+# Open sizes, and operators that XNNPACK leaves; lower_look.py made it.
+LOOK = str(Path(__file__).with_name("look.pte"))
 SHAPE = (1, 1, 208, 320)
 # Importing torch beside it announces the end of things that nobody here uses.
 pytestmark = pytest.mark.filterwarnings("default")
@@ -71,33 +72,8 @@ def test_a_view_gives_the_answer_of_its_copy() -> None:
     np.testing.assert_array_equal(*answers)
 
 
-class Mixed(torch.nn.Module):
-    """A convolution that XNNPACK takes and operators that it leaves."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.first = torch.nn.Conv2d(1, 2, 3)
-
-    def forward(self, picture: Any) -> Any:
-        return self.first(picture).argmax(1), self.first(picture)
-
-
-@pytest.fixture(scope="module")
-def lowered(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A program with one method called `look`, open sizes, and portable operators."""
-    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
-    from executorch.exir import to_edge_transform_and_lower
-
-    sizes = {"picture": {2: torch.export.Dim("height", min=4, max=12)}}
-    program = torch.export.export(Mixed().eval(), (torch.ones(1, 1, 8, 8),), dynamic_shapes=sizes)
-    edge = to_edge_transform_and_lower({"look": program}, partitioner=[XnnpackPartitioner()])
-    path = tmp_path_factory.mktemp("lowered") / "look.pte"
-    path.write_bytes(edge.to_executorch().buffer)
-    return str(path)
-
-
-def test_the_only_method_runs_under_any_name_and_with_every_size_that_it_takes(lowered: str) -> None:
-    with opened(lowered) as runtime:
+def test_the_only_method_runs_under_any_name_and_with_every_size_that_it_takes() -> None:
+    with opened(LOOK) as runtime:
         assert runtime.inputs[0].shape == (1, 1, -1, -1)
         shapes = [
             runtime.infer({"input0": np.ones((1, 1, height, 8), np.float32)})["output1"].shape for height in (6, 12)
@@ -105,13 +81,13 @@ def test_the_only_method_runs_under_any_name_and_with_every_size_that_it_takes(l
     assert shapes == [(1, 2, 4, 6), (1, 2, 10, 6)]
 
 
-def test_a_size_that_the_program_does_not_take_is_an_engine_error(lowered: str) -> None:
-    with opened(lowered) as runtime, pytest.raises(EngineError, match=r"fails to run the program: .*look\.pte"):
+def test_a_size_that_the_program_does_not_take_is_an_engine_error() -> None:
+    with opened(LOOK) as runtime, pytest.raises(EngineError, match=r"fails to run the program: .*look\.pte"):
         runtime.infer({"input0": np.ones((1, 1, 40, 40), np.float32)})
 
 
-def test_precision_and_fusion_are_left_out_beside_portable_operators(lowered: str) -> None:
-    with opened(lowered) as runtime:
+def test_precision_and_fusion_are_left_out_beside_portable_operators() -> None:
+    with opened(LOOK) as runtime:
         facts = runtime.facts()
     assert 0.0 < facts["placement"]["portable"] < 1.0
     assert not {"layer_precisions", "fusion"} & set(facts)

@@ -55,7 +55,6 @@ def nothing_left(processes):
     """No runner and no file of an exchange stays behind."""
     before = set(Path("/dev/shm").glob("dms-exchange-*"))
     yield
-    gc.collect()
     until = time.monotonic() + 5
     while processes("misbehaving.py") and time.monotonic() < until:
         time.sleep(0.01)
@@ -277,6 +276,7 @@ def test_what_a_runner_started_ends_with_it(adder, processes):
 @pytest.mark.usefixtures("nothing_left")
 def test_a_runtime_that_is_prepared_and_forgotten_leaves_no_process(adder):
     External(adder, command=misbehaving("none"), **QUICK).prepare()
+    gc.collect()
 
 
 @pytest.mark.usefixtures("nothing_left")

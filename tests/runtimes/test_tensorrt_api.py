@@ -130,11 +130,10 @@ def fetched(request, name, specification):
     folder = Path(cache.mkdir("nvidia_packages")) / name
     if not (folder / "whole").is_file():
         shutil.rmtree(folder, ignore_errors=True)
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:"]
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile"]
+        command += ["--only-binary=:all:", "--target", str(folder), specification]
         try:
-            done = subprocess.run(
-                [*command, "--target", str(folder), specification], capture_output=True, text=True, timeout=DEADLINE_S
-            )
+            done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S)
             failed = (done.stderr.strip() or "pip says nothing") if done.returncode else ""
         except subprocess.TimeoutExpired as error:
             failed = str(error)

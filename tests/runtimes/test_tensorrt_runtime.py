@@ -64,6 +64,11 @@ def package(tmp_path_factory):
 @pytest.fixture
 def opened(tmp_path, package, cudart, monkeypatch):
     """A runtime over the stand-ins; `net` is the model, `environment` what the stand-ins do, the rest are options."""
+    yield opener(tmp_path, package, cudart, monkeypatch)
+    sys.modules.pop("tensorrt", None)
+
+
+def opener(folder, package, cudart, monkeypatch):
     monkeypatch.syspath_prepend(str(package))
     monkeypatch.setenv("STANDIN_CUDART", str(cudart))
 
@@ -71,15 +76,30 @@ def opened(tmp_path, package, cudart, monkeypatch):
         sys.modules.pop("tensorrt", None)
         for key, value in (environment or {}).items():
             monkeypatch.setenv(key, value)
-        path = tmp_path / name
+        path = folder / name
         if net is not None:
             path.write_text(net if isinstance(net, str) else json.dumps(net))
         return open_runtime(
-            "tensorrt", str(path), {"cache": str(tmp_path / "cache"), "cuda_library": str(cudart), **options}
+            "tensorrt", str(path), {"cache": str(folder / "cache"), "cuda_library": str(cudart), **options}
         )
 
-    yield open_it
+    return open_it
+
+
+@pytest.fixture(scope="session")
+def built_once(package, cudart, tmp_path_factory):
+    """A cache with the engine of NET: each build is a process of its own."""
+    folder = tmp_path_factory.mktemp("built")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        carried_out(opener(folder, package, cudart, monkeypatch)(NET))
     sys.modules.pop("tensorrt", None)
+    return folder / "cache"
+
+
+@pytest.fixture
+def cache(built_once, tmp_path):
+    """The cache of `opened`, in which NET was built before."""
+    return shutil.copytree(built_once, tmp_path / "cache")
 
 
 def frame(brightness, batch=1):
@@ -176,8 +196,8 @@ def test_the_build_comes_before_anything_that_is_timed(opened, tmp_path):
     ],
     ids=["tensorrt", "gpu", "processors", "memory", "model", "precision", "workspace"],
 )
+@pytest.mark.usefixtures("cache")
 def test_an_engine_is_built_again_where_what_it_depends_on_changed(opened, change, because):
-    carried_out(opened(NET))
     facts = carried_out(opened(**{"net": NET, **change}))[1]
     assert (facts["engine_origin"], facts["engine_built_because"]) == ("built", because)
 
@@ -200,9 +220,8 @@ def test_a_plug_in_library_of_other_content_makes_the_engine_be_built_again(open
      lambda engine: engine.with_suffix(".json").write_text('{"engine": {"sha256": ""}}')],
     ids=["cut off", "gone", "sidecar is no JSON", "sidecar is a list", "sidecar is empty"],
 )  # fmt: skip
-def test_a_damaged_engine_in_the_cache_is_built_again(opened, tmp_path, damage):
-    carried_out(opened(NET))
-    damage(next((tmp_path / "cache").glob("*.engine")))
+def test_a_damaged_engine_in_the_cache_is_built_again(opened, cache, damage):
+    damage(next(cache.glob("*.engine")))
     assert carried_out(opened(NET))[1]["engine_built_because"] == "the one that was there is damaged"
 
 
@@ -226,11 +245,9 @@ def test_entering_takes_the_bytes_that_were_checked_and_reads_nothing(opened, tm
 
 
 @pytest.fixture
-def engine(opened, tmp_path):
+def engine(cache, tmp_path):
     """An engine file beside the model, without a sidecar."""
-    carried_out(opened(NET))
-    shutil.copy(next((tmp_path / "cache").glob("*.engine")), tmp_path / "given.engine")
-    return tmp_path / "given.engine"
+    return Path(shutil.copy(next(cache.glob("*.engine")), tmp_path / "given.engine"))
 
 
 def test_an_engine_file_of_the_card_is_loaded_as_it_is(opened, engine):
@@ -278,8 +295,8 @@ def test_an_engine_of_a_serialisation_that_no_source_explains_is_left_to_tensorr
         ({}, ""),
     ],
 )
-def test_a_sidecar_beside_an_engine_file_must_fit_this_machine(opened, engine, tmp_path, change, words):
-    shutil.copy(next((tmp_path / "cache").glob("*.json")), engine.with_suffix(".json"))
+def test_a_sidecar_beside_an_engine_file_must_fit_this_machine(opened, engine, cache, change, words):
+    shutil.copy(next(cache.glob("*.json")), engine.with_suffix(".json"))
     runtime = opened(name=engine.name, environment=change)
     if words:
         assert words in refused(runtime)

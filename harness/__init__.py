@@ -15,8 +15,8 @@ The data flow, read downwards (each module imports only what stands above it):
    inputs, *wording* says it, *verdict* asks about budgets, *comparison* about sessions of before,
    *pairing* about another build, *parity* about the parent or another engine, *unchanged* about where the model runs;
 7. *session* measures on demand, with *lookback* (baseline, history) and *against* (the other build);
-8. *plugin* makes one test of each question, *report* says the answers, *history* keeps them,
-   and *accept*, a command of its own, makes a baseline of them.
+8. *plugin* makes one test of each question, *report* says the answers, *history* keeps them, *trendreport* makes one
+   page of all that it holds, and *accept*, a command of its own, makes a baseline of them.
 """
 
 __version__ = "0.1.0"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.baseline import (
@@ -22,7 +22,7 @@ from harness.case import Case, Run
 from harness.comparison import FEWEST_SESSIONS, session_log, split_check
 from harness.context import context_of, disturbed
 from harness.errors import ConfigError, HarnessError
-from harness.fingerprint import commit_of, differences
+from harness.fingerprint import checkout_of, differences
 from harness.history import open_history
 from harness.measurement import residual_fault
 from harness.remember import remember, values_of
@@ -47,12 +47,16 @@ class Acceptance:
 
 @dataclass(frozen=True, kw_only=True)
 class Accepted:
-    """What became of one case: a Markdown table and a path, or the reason why it was refused."""
+    """What became of one case: a Markdown table and a path, or the reason why it was refused.
+
+    unkept: why the history does not tell of it.
+    """
 
     case: Case
     path: Path | None = None
     table: str = ""
     refusal: str = ""
+    unkept: str = ""
 
 
 def check_acceptance(wanted: Acceptance, environment: Mapping[str, str]) -> None:
@@ -71,29 +75,69 @@ def check_acceptance(wanted: Acceptance, environment: Mapping[str, str]) -> None
 def accept(session: Session, wanted: Acceptance, command: str) -> list[Accepted]:
     """Measure every case in turn, session by session, and write the baselines that may be written.
 
-    All sessions go into the history, accepted or not. Raises what the history raises; what cannot be
-    measured or written is the refusal of its case.
+    All sessions go into the history, accepted or not, with what was refused, and a remark on each accepted case.
+    Raises what opening the history raises, before anything is measured; what cannot be measured or written is the
+    refusal of its case.
     """
-    if session.setup.history:
-        open_history(session.setup.history)  # what is wrong with it is known before an hour of measuring
+    session.asked.update(session.cases)
+    _check_history(session)
+    done: list[Accepted] = []
     try:
         for _ in range(wanted.sessions):
             _one_round(session)
         for _ in range(max(int(wanted.sessions * MOST_DISTURBED), 1)):
             _one_round(session, at_least=wanted.sessions)
-        return [_accepted(session, case, wanted) for case in session.cases]
+        done.extend(_accepted(session, case, wanted) for case in session.cases)
     finally:
-        remember(session, command, purpose="accept")
+        session.interrupted = len(done) < len(session.cases)
+        unkept = _unkept(session, done, wanted, command)
+    return [replace(one, unkept=unkept) for one in done]
 
 
-def revert(session: Session) -> list[Accepted]:
-    """Go back to the baseline before, for every case that has one; HarnessError where none has."""
+def revert(session: Session, *, by: str = "", reason: str = "") -> list[Accepted]:
+    """Go back to the baseline before, for every case that has one, with a remark; HarnessError where none has.
+
+    Raises what opening the history raises, before any file is changed.
+    """
     assert session.setup.baselines is not None
+    _check_history(session)
     paths = {case: baseline_path(session.setup.baselines, case) for case in session.cases}
     found = {case: path for case, path in paths.items() if path.exists()}
     if not found:
         raise HarnessError("there is no accepted baseline to go back from", where=str(session.setup.baselines))
-    return [_reverted(case, path) for case, path in found.items()]
+    done = [_reverted(case, path) for case, path in found.items()]
+    try:
+        _remark(session, done, "reverted", reason or "back to the baseline before", by)
+    except HarnessError as error:
+        return [replace(one, unkept=error.sentence) for one in done]
+    return done
+
+
+def _check_history(session: Session) -> None:
+    """What is wrong with it is known before an hour of measuring, and before any baseline is another."""
+    if session.setup.history:
+        open_history(session.setup.history)
+
+
+def _unkept(session: Session, done: Sequence[Accepted], wanted: Acceptance, command: str) -> str:
+    """Why the history has not all of it, now that the baselines are written; empty where it has."""
+    try:
+        refused = {one.case: one.refusal for one in done if one.refusal}
+        remember(session, command, purpose="accept", refused=refused)
+        _remark(session, done, "accepted", wanted.reason, wanted.by)
+    except HarnessError as error:
+        return error.sentence
+    return ""
+
+
+def _remark(session: Session, done: Sequence[Accepted], kind: str, text: str, author: str) -> None:
+    """A remark in the history, where there is one, on each case whose baseline is another now."""
+    changed = [one.case.key for one in done if not one.refusal]
+    if changed and session.setup.history:
+        at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        with open_history(session.setup.history) as history:
+            for key in changed:
+                history.annotate(key, at, kind, text, author)
 
 
 def _one_round(session: Session, at_least: int = 0) -> None:
@@ -154,7 +198,7 @@ def _baseline(session: Session, case: Case, wanted: Acceptance, old: Baseline | 
     fixed = {name: value for name, value in identity.items() if name != "unit"}
     return Baseline(
         case=case, accepted_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), accepted_by=wanted.by,
-        reason=wanted.reason, commit=commit_of(session.setup.root), identity=fixed, context={},
+        reason=wanted.reason, commit=checkout_of(session.setup.root).commit, identity=fixed, context={},
         advice=tuple(sorted(metric for metric, said in split.items() if said == "noisy")),
         sessions=(*_kept(old, wanted, fixed), *_sessions(session, case, sessions, kept, identity)),
     )  # fmt: skip
@@ -236,4 +280,5 @@ def summary(accepted: Sequence[Accepted]) -> str:
         f"### {one.case.key}\n\n{one.table}\nwritten: {os.path.relpath(one.path)}\n" for one in accepted if one.path
     ]
     refused = [f"REFUSED {one.case.key}: {one.refusal}" for one in accepted if one.refusal]
-    return "\n".join([*parts, *refused])
+    unkept = dict.fromkeys(f"NOT IN THE HISTORY: {one.unkept}" for one in accepted if one.unkept)
+    return "\n".join([*parts, *refused, *unkept])

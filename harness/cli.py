@@ -15,12 +15,13 @@ from harness import __version__
 from harness.checkrunner import add_check_runner_command
 from harness.compare import add_compare_command
 from harness.devicelist import add_devices_command
-from harness.errors import ConfigError, HarnessError
+from harness.errors import ConfigError, HarnessError, printable
 from harness.floor import add_floor_command
 from harness.history import DEFAULT_LOCATION
-from harness.history.commands import add_history_commands
+from harness.history.commands import add_annotate_command, add_history_commands
 from harness.rejudge import add_replay_command
 from harness.toolreport import add_tool_output_command
+from harness.trendreport.commands import add_report_command, add_serve_command
 from harness.trends import add_changes_command
 
 if TYPE_CHECKING:
@@ -71,7 +72,16 @@ def _parser() -> argparse.ArgumentParser:
     add_tool_output_command(commands)
     add_check_runner_command(commands)
     add_history_commands(commands)
+    add_annotate_command(commands)
+    add_report_command(commands)
+    add_serve_command(commands, _say)
     return parser
+
+
+def _say(text: str) -> None:
+    """What a person should read while a command still runs."""
+    sys.stderr.write(printable(text) + "\n")
+    sys.stderr.flush()
 
 
 def _add_doctor(commands: Any) -> None:
@@ -157,10 +167,10 @@ def _accept(parsed: argparse.Namespace) -> tuple[str, int]:
         accept.check_acceptance(wanted, os.environ)
     session = _session(parsed)
     if parsed.revert:
-        done = accept.revert(session)
+        done = accept.revert(session, by=wanted.by, reason=parsed.reason)
     else:
         done = accept.accept(session, wanted, "harness " + shlex.join(sys.argv[1:]))
-    return accept.summary(done), int(any(one.refusal for one in done))
+    return accept.summary(done), int(any(one.refusal or one.unkept for one in done))
 
 
 def _user() -> str:

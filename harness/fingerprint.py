@@ -10,6 +10,8 @@ import hashlib
 import json
 import subprocess
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,8 @@ TOOL_FACTS = ("python", "numpy", "resizer")
 ENGINE_FACTS = ("engine", "version", "precision", "threads", "session_config")
 # What was asked of the engine; where a model ran is compared as soon as this is the same.
 ASKED = ("device", "engine", "engine_options", "input", "task")
+GIT_S = 30
+SUBJECT_CHARACTERS = 120
 PLAN_FIELDS = ("name", "frames", "runs", "warmup_window", "warmup_cap_frames", "distinct_frames", "minimum_s")
 
 
@@ -55,7 +59,10 @@ def identity_of(job: Job, profile: DeviceProfile, run: Run) -> dict[str, Any]:
 
 def provenance_of(job: Job, root: Path | None) -> dict[str, str]:
     """What a regression may be blamed on: the model's build, the harness, the commit of the repository."""
-    return {"model_sha256": job.model_sha256, "harness": __version__, "commit": commit_of(root)}
+    checkout = checkout_of(root)
+    return {
+        "model_sha256": job.model_sha256, "harness": __version__, "commit": checkout.commit, "subject": checkout.subject
+    }  # fmt: skip
 
 
 def _sensors(telemetry: Telemetry) -> str:
@@ -66,13 +73,25 @@ def _sensors(telemetry: Telemetry) -> str:
     return ", ".join([*probes, *energy]) or "none"
 
 
-def commit_of(folder: Path | None) -> str:
-    """The commit that is checked out in `folder`, with + where files differ from it; empty outside a repository."""
+@dataclass(frozen=True, kw_only=True)
+class Checkout:
+    """What is checked out: commit, with + where files differ from it or git cannot tell; its subject, cut to 120."""
+
+    commit: str = ""
+    subject: str = ""
+
+
+@lru_cache
+def checkout_of(folder: Path | None) -> Checkout:
+    """What is checked out in `folder`, all empty outside a repository; git is asked once per process and folder."""
     if folder is None:
-        return ""
-    head = _git(folder, "rev-parse", "--short=12", "HEAD")
-    changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
-    return f"{head}+" if head and changed else head
+        return Checkout()
+    newest = _git(folder, "log", "-1", "--no-show-signature", "--abbrev=12", "--format=%h%n%s")
+    if not newest:
+        return Checkout()
+    commit, _, subject = newest.partition("\n")
+    unchanged = _git(folder, "status", "--porcelain", "--untracked-files=no") == ""
+    return Checkout(commit=commit if unchanged else f"{commit}+", subject=subject[:SUBJECT_CHARACTERS])
 
 
 def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
@@ -82,12 +101,14 @@ def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
             if one.get(name) != other.get(name)]  # fmt: skip
 
 
-def _git(folder: Path, *arguments: str) -> str:
+def _git(folder: Path, *arguments: str) -> str | None:
+    """What git says; None where it fails, cannot be had, or takes too long."""
+    command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
     try:
-        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False)
-    except OSError:
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+        done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, timeout=GIT_S, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.decode("utf-8", "replace").strip() if done.returncode == 0 else None
 
 
 def _digest(value: Any) -> str:

@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -26,13 +26,17 @@ if TYPE_CHECKING:
 
 
 class Invocation:
-    """The options of one pytest run and all that follows from them. `error` is a wrong configuration."""
+    """The options of one pytest run and all that follows from them. `error` is a wrong configuration.
+
+    selected: a choice of tests left out some that would have measured.
+    """
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.session: Session | None = None
         self.error: ConfigError | None = None
         self.expected: set[Case] = set()
+        self.selected = _names_tests(config)
         self.written: list[Path] = []
         self.report_error = ""
         self.folder = Path()
@@ -76,6 +80,10 @@ class Invocation:
                     self.session.accuracy_wanted.add(case)
         self.progress.expect(len(self.expected))
 
+    def leave_out(self, items: Iterable[pytest.Item]) -> None:
+        """Note that these tests will not run, by -k, -m, --deselect or the like."""
+        self.selected |= any(case_of(item) is not None for item in items)
+
     def measured_nothing(self) -> bool:
         """True where cases were asked for and none was measured, or under a strict policy none was judged."""
         if self.session is None or not self.expected:
@@ -94,31 +102,71 @@ class Invocation:
         setup.cache.mkdir(parents=True, exist_ok=True)
         return pinned_clocks(setup.cache / "clocks.json")
 
-    def remember(self) -> None:
-        """Keep every session in the history; what goes wrong there is in `report_error`."""
-        from harness.remember import remember
+    def end(self, *, interrupted: bool) -> None:
+        """Keep the sessions, then write the results, then the trend report; what goes wrong is in `report_error`."""
+        assert self.session is not None
+        self.session.interrupted = interrupted
+        remembered = self._done(self._remember)
+        self._done(self._write_report)
+        if remembered:
+            self._done(self._write_trends)
+        else:
+            self._note("the trends lack this run and are not written")
 
+    def _done(self, step: Callable[[Session], None]) -> bool:
+        """Take the step; False where it failed, and then why is noted."""
         assert self.session is not None
         try:
-            remember(self.session, _command(self.config))
+            step(self.session)
         except HarnessError as error:
-            self.report_error = error.sentence
+            self._note(error.sentence)
+            return False
+        return True
 
-    def write_report(self, interrupted: bool) -> None:
-        """Write the results; what goes wrong there is in `report_error`."""
+    def _note(self, sentence: str) -> None:
+        if sentence not in self.report_error:
+            self.report_error = "; ".join(filter(None, [self.report_error, sentence]))
+
+    def _remember(self, session: Session) -> None:
+        from harness.remember import remember
+
+        remember(session, _command(self.config), policy=self.policy, selected=self.selected)
+
+    def _write_report(self, session: Session) -> None:
         from harness.report import write_all, write_traces
         from harness.report.markdown import append_step_summary
 
-        assert self.session is not None
-        self.session.interrupted = interrupted
+        self.written = write_all(session, self.folder, started=self.started, command=_command(self.config))
+        if self.config.getoption("--timeline"):
+            for path in write_traces(session, self.folder):
+                self.written.append(path)
+        append_step_summary(session, os.environ)
+
+    def _write_trends(self, session: Session) -> None:
+        """The whole history, with what was just measured; nothing where nobody wants sessions kept."""
+        if not session.setup.history:
+            return
         try:
-            self.written = write_all(self.session, self.folder, started=self.started, command=_command(self.config))
-            if self.config.getoption("--timeline"):
-                for path in write_traces(self.session, self.folder):
-                    self.written.append(path)
-            append_step_summary(self.session, os.environ)
-        except HarnessError as error:
-            self.report_error = "; ".join(filter(None, [self.report_error, error.sentence]))
+            self.written += self._trend_files(session)
+        except HarnessError:
+            raise
+        except Exception as error:
+            # A fault of the page must not cost the run the rest of its output.
+            what = f"the trend report cannot be made: {type(error).__name__}"
+            raise HarnessError(what, remedy="harness report says more") from error
+
+    def _trend_files(self, session: Session) -> list[Path]:
+        from harness.history import open_history
+        from harness.history.location import parse_location
+        from harness.trendreport import read_trends
+        from harness.trendreport.write import PAGE, Targets, write_files
+
+        location = session.setup.history
+        with open_history(location) as history:
+            trends = read_trends(history, root=session.setup.root)
+        kept = parse_location(location).path
+        targets = Targets(page=self.folder / PAGE, history=kept, option="--report")
+        return write_files(trends, targets, commit_url=self.config.getini("dms_commit_url"))[0]
 
     def _new_session(self) -> Session:
         from harness.model import find_cards
@@ -127,6 +175,7 @@ class Invocation:
         from harness.session import Session
 
         option, root = self.config.getoption, self.config.rootpath
+        _check_commit_url(self.config.getini("dms_commit_url"))
         devices = root / self.config.getini("dms_devices")
         profile = read_profile(option("--device"), devices, option("--address"))
         models = _names(option("--models"))
@@ -169,6 +218,26 @@ def _history(text: str, root: Path) -> str:
     location = text or str(root / DEFAULT_LOCATION)
     parse_location(location)
     return location
+
+
+def _check_commit_url(template: str) -> None:
+    """ConfigError before anything is measured, where the page would refuse it after all is."""
+    if template:
+        from harness.trendreport.page.embed import checked_commit_url
+
+        checked_commit_url(template)
+
+
+def _names_tests(config: pytest.Config) -> bool:
+    """True where the arguments name some tests of several, or what failed last; a folder is no choice of tests."""
+    failed_last = config.getoption("lf", default=False) and config.cache and config.cache.get("cache/lastfailed", {})
+    by_hand = config.args_source is config.ArgsSource.ARGS
+    if failed_last or not by_hand or any("::" in one for one in config.args):
+        return bool(failed_last) or by_hand
+    named = {config.invocation_params.dir / one for one in config.args}
+    patterns = config.getini("python_files")
+    beside = {other for one in named if one.is_file() for some in patterns for other in one.parent.glob(some)}
+    return any(named.isdisjoint((one, *one.parents)) for one in beside)
 
 
 def _command(config: pytest.Config) -> str:

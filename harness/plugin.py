@@ -7,7 +7,7 @@ Public fixtures: `device`, `case`, `runtime`, `measurement`, `labelled_measureme
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +61,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("dms_devices", "folder of the device profiles", default="devices")
     parser.addini("dms_baselines", "folder of the accepted baselines", default="baselines")
     parser.addini("dms_models", "folder of the model cards", default="suites/models")
+    parser.addini("dms_commit_url", "address of a commit in the trend report, with {commit} in it", default="")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -86,6 +87,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         raise pytest.UsageError(error.sentence)
     # What is left over can be told when all others have asked.
     items.sort(key=lambda item: "check_the_rest" in getattr(item, "fixturenames", ()))
+
+
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    """A run that leaves tests out says nothing about what it has not."""
+    if items:
+        items[0].config.stash[_INVOCATION].leave_out(items)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -241,8 +248,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if invocation is None or invocation.session is None or session.config.option.collectonly:
         return
     invocation.progress.clear()
-    invocation.remember()
-    invocation.write_report(interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)
+    invocation.end(interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)
     if exitstatus == 0 and invocation.measured_nothing():
         session.exitstatus = NOTHING_MEASURED
     elif exitstatus == 0 and invocation.report_error:

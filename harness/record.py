@@ -15,7 +15,8 @@ Purpose = Literal["check", "accept", "paired", "import"]
 class RecordedVerdict:
     """A verdict with all that it was decided from, so that it can be decided again.
 
-    rule: id and version of the procedure ("sessions-t/1"). inputs: its arguments as plain JSON.
+    rule: id and version of the procedure ("sessions-t/1"). inputs: its arguments as plain JSON. error_class: "INFRA"
+    where the device itself disturbed the numbers; empty otherwise, and where it was recorded before that was kept.
     """
 
     metric: str
@@ -26,6 +27,7 @@ class RecordedVerdict:
     sentence: str
     value: float | None
     limit: float | None
+    error_class: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,3 +65,40 @@ class Annotation:
     text: str
     author: str
     case_key: str | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A case, or one of its metrics, of which a run was asked and has nothing.
+
+    metric: "" where it is the whole case. kind: the name of the error's class, "not reached", or "refused" where it was
+    measured and must not become a baseline.
+    """
+
+    case: Case
+    metric: str
+    kind: str
+    sentence: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunRecord:
+    """One pytest run or `harness accept`, also where it measured nothing.
+
+    run: the `run` of its sessions' provenance. at: as in SessionRecord. policy: which outcomes were red, "" where none
+    was chosen. asked: keys of the cases that it was to measure. selected: a choice of tests (-k, a
+    node id) left some out, so that nothing follows from a metric that is not there. named: models were asked for by
+    name, so that nothing follows from a case that is not there.
+    """
+
+    run: str
+    at: str
+    device: str
+    command: str
+    purpose: Purpose
+    policy: str
+    interrupted: bool
+    asked: tuple[str, ...]
+    failures: tuple[Failure, ...] = ()
+    selected: bool = False
+    named: bool = False

@@ -1,11 +1,11 @@
-"""The console commands `harness history ...`; each returns the text to print."""
+"""The console commands `harness history ...` and `harness annotate`; each returns the text to print."""
 
 from __future__ import annotations
 
 import argparse
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from harness.record import SessionRecord
 
 SHOWN_METRICS = ("frame_p50_ms", "frame_p99_ms", "fps_mean", "peak_memory_mb")
+# `expected`: a step that people know of; no search for changes goes across it. `approved`: somebody looked at a result
+# and agrees.
+KINDS = ("note", "expected", "hardware", "firmware", "approved")
+# What `harness accept` writes itself, beside the baseline that it changes.
+WRITTEN_BY_ACCEPT = ("accepted", "reverted")
 ID_DIGITS = 8
 MB = 1e6
 
@@ -32,8 +37,7 @@ def add_history_commands(subparsers: Any) -> None:
 
     def add(name: str, run: Callable[[argparse.Namespace], str], what: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = commands.add_parser(name, help=what, description=what)
-        parser.add_argument("--history", default=DEFAULT_LOCATION, metavar="LOCATION",
-                            help="path, or URL of a PostgreSQL database (default: %(default)s)")  # fmt: skip
+        _add_location(parser)
         parser.set_defaults(command=run)
         return parser
 
@@ -61,12 +65,27 @@ def _add_writers(add: Add) -> None:
                        help="remove sessions older than the newest N of each case altogether")  # fmt: skip
     imported = add("import", _import, "take over the results of pytest-benchmark")
     imported.add_argument("file", type=Path, help="written by pytest --benchmark-json")
-    annotate = add("annotate", _annotate, "keep a remark: new hardware, a known disturbance")
-    annotate.add_argument("text")
-    annotate.add_argument("--case", default=None, metavar="DEVICE/MODEL/VARIANT/RUNTIME", help="(default: all)")
-    annotate.add_argument("--at", default=None, help="UTC, 2026-01-31T23:59:59Z (default: now)")
-    annotate.add_argument("--kind", default="note", help="(default: %(default)s)")
-    annotate.add_argument("--author", default=os.environ.get("USER", "unknown"), help="(default: %(default)s)")
+
+
+def add_annotate_command(subparsers: Any) -> None:
+    """Add `annotate` to what `ArgumentParser.add_subparsers` gave."""
+    what = "keep a remark in the history, which trends show: a new board, a known step, an approval"
+    parser = subparsers.add_parser("annotate", help=what, description=f"{what}.")
+    parser.add_argument("text", nargs="?", default="", help="what to keep")
+    parser.add_argument("--kind", default="note", help=f"{', '.join(KINDS)} (default: %(default)s)")
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument("--case", default=None, metavar="DEVICE/MODEL/VARIANT/RUNTIME", help="(default: all)")
+    place.add_argument("--device", default=None, metavar="NAME", help="each case of this device that the history has")
+    parser.add_argument("--at", default=None, help="UTC, 2026-01-31T23:59:59Z (default: now)")
+    parser.add_argument("--author", default=os.environ.get("USER", "unknown"), help="(default: %(default)s)")
+    parser.add_argument("--list", action="store_true", help="print the remarks, with --case or --device those on these")
+    _add_location(parser)
+    parser.set_defaults(command=_annotate)
+
+
+def _add_location(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--history", default=DEFAULT_LOCATION, metavar="LOCATION",
+                        help="path, or URL of a PostgreSQL database (default: %(default)s)")  # fmt: skip
 
 
 def _list(parsed: argparse.Namespace) -> str:
@@ -119,11 +138,73 @@ def _import(parsed: argparse.Namespace) -> str:
 
 
 def _annotate(parsed: argparse.Namespace) -> str:
-    at = parsed.at or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    with open_history(parsed.history) as history:
-        key = _case(history, parsed.case).key if parsed.case else None
-        history.annotate(key, at, parsed.kind, parsed.text, parsed.author)
-    return f"kept a remark on {key or 'all cases'} at {at}"
+    if parsed.history == "none":
+        raise ConfigError("without a history there are no remarks", where="--history none", remedy="name a history")
+    return _remarks(parsed) if parsed.list else _remark(parsed)
+
+
+def _remarks(parsed: argparse.Namespace) -> str:
+    if parsed.text:
+        remedy = "leave --list out to keep the remark, or the text to see all"
+        raise ConfigError("--list shows remarks and keeps none", where=repr(parsed.text), remedy=remedy)
+    with open_history(parsed.history, create=False) as history:
+        wanted = {None, *_keys(history, parsed)}
+        found = [one for one in history.annotations() if wanted == {None} or one.case_key in wanted]
+    rows = [(one.at, one.kind, one.case_key or "all cases", one.author, one.text) for one in found]
+    shown = [tuple(map(printable, row)) for row in rows]
+    return _aligned([("at", "kind", "case", "author", "text"), *shown]) if shown else "no remarks yet"
+
+
+def _remark(parsed: argparse.Namespace) -> str:
+    if not parsed.text.strip():
+        remedy = 'say it: harness annotate "new fan", or look: harness annotate --list'
+        raise ConfigError("a remark needs a text", remedy=remedy)
+    _check_kind(parsed.kind)
+    at = _checked_time(parsed.at) if parsed.at else _time(datetime.now(UTC))
+    with open_history(parsed.history, create=False) as history:
+        keys = _keys(history, parsed)
+        for key in keys:
+            history.annotate(key, at, parsed.kind, parsed.text, parsed.author)
+    return "\n".join(printable(f"kept a remark on {key or 'all cases'} at {at}") for key in keys)
+
+
+def _keys(history: History, parsed: argparse.Namespace) -> list[str | None]:
+    """The cases that are meant; None stands for all."""
+    if parsed.case is not None:
+        return [_case(history, parsed.case).key]
+    if parsed.device is None:
+        return [None]
+    cases = history.cases()
+    keys: list[str | None] = [case.key for case in cases if case.device == parsed.device]
+    if not keys:
+        devices = {case.device for case in cases}
+        raise ConfigError(unknown("device in the history", parsed.device, devices), where="--device")
+    return keys
+
+
+def _check_kind(kind: str) -> None:
+    if kind in WRITTEN_BY_ACCEPT:
+        remedy = "accept the build, or say --kind approved: somebody looked at a result and agrees"
+        raise ConfigError(f"{kind!r} is what harness accept writes itself", where="--kind", remedy=remedy)
+    if kind not in KINDS:
+        raise ConfigError(unknown("kind of remark", kind, KINDS), where="--kind")
+
+
+def _checked_time(at: str) -> str:
+    from harness.history.rows import checked_time
+
+    try:
+        checked = checked_time(at)
+    except HarnessError as error:
+        raise ConfigError(f"{error.what}: {at!r}", where="--at", remedy=error.remedy) from error
+    # A day, since the clock of the board or of another lab may be ahead.
+    if checked > _time(datetime.now(UTC) + timedelta(days=1)):
+        raise ConfigError(f"a time that is yet to come: {at!r}", where="--at", remedy="leave it out for now")
+    return checked
+
+
+def _time(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _case(history: History, key: str) -> Case:

@@ -26,6 +26,7 @@ STAGE = "stage_"
 TRACES = "traces"
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 _ID = re.compile(r"[0-9a-f]{32}")
+_AT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 _JSON_REMEDY = "record text, true, false, null and finite numbers only"
 
 Entries = list[dict[str, Any]]
@@ -70,21 +71,21 @@ def session_of(row: Row[Any], children: Mapping[Table, list[Row[Any]]]) -> Sessi
     """The record that the rows were made from; any exception means damage."""
     values: dict[str, list[float]] = defaultdict(list)
     for point in children[POINT]:
-        values[point.metric].append(_finite(float(point.value), point.metric))
+        values[point.metric].append(finite(float(point.value), point.metric))
     return SessionRecord(
         id=row.id, at=checked_time(row.at), purpose=row.purpose,
         case=Case(row.device, row.model, row.variant, row.runtime), plan=_plan(row.plan),
-        identity=_table(row.identity), context=_table(row.context), provenance=_table(row.provenance),
+        identity=table(row.identity), context=table(row.context), provenance=table(row.provenance),
         simulated=row.simulated, valid=row.valid,
         values={metric: tuple(found) for metric, found in values.items()},
-        runs=tuple(_runs(children[RUN], children[RAW])), verdicts=tuple(map(_verdict_of, children[VERDICT])),
+        runs=tuple(_runs(children[RUN], children[RAW])), verdicts=tuple(map(verdict_of, children[VERDICT])),
     )  # fmt: skip
 
 
 def checked_time(at: str) -> str:
     """`at` where it is of the form 2026-01-31T23:59:59Z, otherwise HarnessError."""
     try:
-        if datetime.strptime(at, TIME).strftime(TIME) == at:
+        if _AT.fullmatch(at) and datetime.fromisoformat(at):
             return at
     except ValueError:
         pass
@@ -95,7 +96,7 @@ def _points(metric: str, values: tuple[float, ...]) -> Iterator[dict[str, Any]]:
     if not values:
         raise HarnessError("a metric without values", where=metric, remedy="leave it out")
     for process, value in enumerate(values):
-        yield {"metric": metric, "process": process, "value": _finite(value, metric)}
+        yield {"metric": metric, "process": process, "value": finite(value, metric)}
 
 
 def _run(number: int, run: Run) -> dict[str, Any]:
@@ -125,19 +126,22 @@ def _verdict(number: int, verdict: RecordedVerdict) -> dict[str, Any]:
         "number": number, "metric": verdict.metric, "outcome": str(verdict.outcome), "gate": verdict.gate,
         "rule": verdict.rule, "inputs": _json(verdict.inputs, where), "sentence": verdict.sentence,
         "value": _optional(verdict.value, where), "limit_value": _optional(verdict.limit, where),
+        "error_class": verdict.error_class,
     }  # fmt: skip
 
 
-def _verdict_of(row: Row[Any]) -> RecordedVerdict:
+def verdict_of(row: Row[Any]) -> RecordedVerdict:
+    """The verdict of a row; any exception means damage."""
     return RecordedVerdict(
-        metric=row.metric, outcome=row.outcome, gate=row.gate, rule=row.rule, inputs=_table(row.inputs),
+        metric=row.metric, outcome=row.outcome, gate=row.gate, rule=row.rule, inputs=table(row.inputs),
         sentence=row.sentence, value=_optional(row.value, row.metric), limit=_optional(row.limit_value, row.metric),
+        error_class=row.error_class,
     )  # fmt: skip
 
 
 def _plan(text: str) -> Plan:
     """What this version still knows of the plan; what it has added since takes its default."""
-    found = _table(text)
+    found = table(text)
     return Plan(**{one.name: found[one.name] for one in fields(Plan) if one.name in found})
 
 
@@ -148,11 +152,11 @@ def _runs(runs: Iterable[Row[Any]], raws: Iterable[Row[Any]]) -> Iterator[Run]:
     for run in runs:
         found = columns[run.number]
         stages = {name.removeprefix(STAGE): values for name, values in found.items() if name.startswith(STAGE)}
-        facts = _table(run.facts)
+        facts = table(run.facts)
         traces = traces_of(facts.pop(TRACES, []), found)
         yield Run(
             stages=stages, frame_ns=found["frame_ns"], start_ns=found["start_ns"], cpu_ns=found["cpu_ns"],
-            warmup_ns=found["warmup_ns"], marks=_table(run.marks), facts=facts, traces=traces,
+            warmup_ns=found["warmup_ns"], marks=table(run.marks), facts=facts, traces=traces,
         )  # fmt: skip
 
 
@@ -170,7 +174,8 @@ def _json(values: Mapping[str, Any], where: str) -> str:
         raise HarnessError(f"cannot be kept: {error}", where=where, remedy=_JSON_REMEDY) from error
 
 
-def _table(text: str) -> dict[str, Any]:
+def table(text: str) -> dict[str, Any]:
+    """The JSON object that is written there; ValueError where it is none."""
     found = json.loads(text)
     if not isinstance(found, dict):
         raise ValueError(f"not a table: {text[:80]}")
@@ -178,10 +183,11 @@ def _table(text: str) -> dict[str, Any]:
 
 
 def _optional(value: float | None, where: str) -> float | None:
-    return None if value is None else _finite(float(value), where)
+    return None if value is None else finite(float(value), where)
 
 
-def _finite(value: float, where: str) -> float:
+def finite(value: float, where: str) -> float:
+    """The value, which belongs to `where`; HarnessError for NaN and infinity."""
     if not math.isfinite(value):
         raise HarnessError(f"{value} is not a finite number", where=where, remedy="leave the metric out")
     return float(value)

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Dialect
 
-VERSION = 2
+VERSION = 3
 VERSION_TABLE = "history_version"
 METADATA = MetaData()
 _UNSTORABLE = re.compile(r"[\\\x00\ud800-\udfff]")
@@ -38,9 +38,12 @@ class AnyText(TypeDecorator[str]):
         return None if value is None else _UNSTORABLE.sub(lambda found: f"\\{ord(found[0]):04x}", value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
-        if value is None or "\\" not in value:
-            return value
-        return _ESCAPE.sub(lambda found: chr(int(found[1], 16)), value)
+        return None if value is None else decoded(value)
+
+
+def decoded(stored: str) -> str:
+    """The text that `AnyText` has written so."""
+    return _ESCAPE.sub(lambda found: chr(int(found[1], 16)), stored) if "\\" in stored else stored
 
 
 SESSION = Table(
@@ -98,6 +101,7 @@ VERDICT = Table(
     Column("sentence", AnyText, nullable=False),
     Column("value", Double),
     Column("limit_value", Double),
+    Column("error_class", AnyText, nullable=False),
 )  # fmt: skip
 ANNOTATION = Table(
     "annotation", METADATA,
@@ -107,4 +111,30 @@ ANNOTATION = Table(
     Column("kind", AnyText, nullable=False),
     Column("text", AnyText, nullable=False),
     Column("author", AnyText, nullable=False),
+)  # fmt: skip
+INVOCATION = Table(
+    "invocation", METADATA,
+    Column("number", Integer, primary_key=True),
+    Column("run", AnyText, nullable=False, unique=True),
+    Column("at", String(20), nullable=False),
+    Column("device", AnyText, nullable=False),
+    Column("command", AnyText, nullable=False),
+    Column("purpose", String(16), nullable=False),
+    Column("policy", AnyText, nullable=False),
+    Column("interrupted", Boolean, nullable=False),
+    Column("selected", Boolean, nullable=False),
+    Column("named", Boolean, nullable=False),
+    Column("asked", Text, nullable=False),
+)  # fmt: skip
+FAILURE = Table(
+    "failure", METADATA,
+    Column("invocation", ForeignKey("invocation.number", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("device", AnyText, nullable=False),
+    Column("model", AnyText, nullable=False),
+    Column("variant", AnyText, nullable=False),
+    Column("runtime", AnyText, nullable=False),
+    Column("metric", AnyText, nullable=False),
+    Column("kind", AnyText, nullable=False),
+    Column("sentence", AnyText, nullable=False),
 )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,16 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, Table, exists, in
 
 from harness.case import Case
 from harness.errors import ConfigError, HarnessError
-from harness.history import rows, upkeep
+from harness.history import invocations, rows, upkeep
 from harness.history.database import Database, damaged
+from harness.history.remarks import read_remarks
 from harness.history.schema import ANNOTATION, POINT, RAW, RUN, SESSION, VERDICT
-from harness.record import Annotation, Purpose, SessionRecord
+from harness.history.trendreading import read_trend_rows
+from harness.history.trendrows import TrendRows
+from harness.record import Annotation, Purpose, RunRecord, SessionRecord
 
 SHOWN_CANDIDATES = 8
+IDS_AT_ONCE = 500
 CHECKED_AT_ONCE = 50
 # Recorded outcomes are text: they outlive any table of outcomes that a program knows.
 FAIL = "FAIL"
@@ -55,6 +59,11 @@ class History:
             for table, entries in children.items():
                 if entries:
                     connection.execute(insert(table), [{"session": number, **entry} for entry in entries])
+
+    def record_run(self, run: RunRecord) -> None:
+        """Keep what a run was asked and what failed; nothing happens where it is already there."""
+        with self._database.writing() as connection:
+            invocations.write_run(connection, run)
 
     def sessions(
         self, case: Case | None = None, *, limit: int | None = None, before: str | None = None,
@@ -99,6 +108,19 @@ class History:
         listed = ", ".join(found or newest) or "the history is empty"
         raise ConfigError(what, where=self._database.location.shown, remedy=f"the newest candidates: {listed}")
 
+    def records(self, ids: Sequence[str], *, with_runs: bool = False) -> list[SessionRecord]:
+        """The sessions with these ids, in their order; an id that is not there is left out."""
+        parts = [ids[first : first + IDS_AT_ONCE] for first in range(0, len(ids), IDS_AT_ONCE)]
+        with self._database.reading() as connection:
+            found = [one for some in parts for one in self._read(connection, [SESSION.c.id.in_(some)], None, with_runs)]
+        by_id = {one.id: one for one in found}
+        return [by_id[one] for one in ids if one in by_id]
+
+    def raw_ids(self) -> set[str]:
+        """The ids of the sessions whose raw times are kept."""
+        with self._database.reading() as connection:
+            return set(connection.scalars(select(SESSION.c.id).where(SESSION.c.number.in_(select(RUN.c.session)))))
+
     def cases(self) -> list[Case]:
         """Every case that has a session, sorted by its key."""
         columns = (SESSION.c.device, SESSION.c.model, SESSION.c.variant, SESSION.c.runtime)
@@ -126,16 +148,26 @@ class History:
     def annotations(self) -> list[Annotation]:
         """Every remark, oldest first."""
         with self._database.reading() as connection:
-            found = connection.execute(select(ANNOTATION).order_by(ANNOTATION.c.at, ANNOTATION.c.number)).all()
-        return [
-            Annotation(at=row.at, kind=row.kind, text=row.text, author=row.author, case_key=row.case_key)
-            for row in found
-        ]
+            return read_remarks(connection, self._database.location.shown)
+
+    def runs(self) -> list[RunRecord]:
+        """Every run, oldest first, also those that measured nothing; sessions tell theirs in provenance["run"]."""
+        with self._database.reading() as connection:
+            return invocations.read_runs(connection, self._database.location.shown)
+
+    def trend_rows(self, metrics: Collection[str] | None = None) -> TrendRows:
+        """The few columns of all sessions that a trend report reads, from one state of the history.
+
+        metrics: whose values; with those that any verdict names. None: all.
+        """
+        with self._database.reading() as connection:
+            return read_trend_rows(connection, self._database.location.shown, metrics)
 
     def prune(self, *, keep_raw: int, keep_sessions: int | None = None) -> upkeep.Pruned:
         """Remove the raw times of all but the newest `keep_raw` sessions of each case, and give their space back.
 
-        keep_sessions: whole sessions older than the newest so many of each case go too; None keeps all.
+        keep_sessions: whole sessions older than the newest so many of each case go too, and the runs of a device from
+        before its oldest session that is left; None keeps all.
         """
         return upkeep.prune(self._database, keep_raw, keep_sessions)
 
@@ -146,10 +178,14 @@ class History:
     def check(self) -> list[str]:
         """What is wrong with the history, a sentence each: the file's structure, and every record read once."""
         faults = upkeep.structure_faults(self._database)
+        for read in (self.annotations, self.runs):
+            try:
+                read()
+            except HarnessError as error:
+                faults.append(error.sentence)
         try:
             with self._database.reading() as connection:
                 numbers = connection.scalars(select(SESSION.c.number).order_by(SESSION.c.number)).all()
-            self.annotations()
         except HarnessError as error:
             return [*faults, error.sentence]
         batches = [numbers[first : first + CHECKED_AT_ONCE] for first in range(0, len(numbers), CHECKED_AT_ONCE)]
@@ -167,11 +203,16 @@ class History:
     def _records(
         self, wanted: Iterable[ColumnElement[bool]], limit: int | None, with_runs: bool
     ) -> list[SessionRecord]:
+        with self._database.reading() as connection:
+            return self._read(connection, wanted, limit, with_runs)
+
+    def _read(
+        self, connection: Connection, wanted: Iterable[ColumnElement[bool]], limit: int | None, with_runs: bool
+    ) -> list[SessionRecord]:
         chosen = select(SESSION).where(*wanted).order_by(*_NEWEST_FIRST).limit(limit)
         left_out = () if with_runs else (RUN, RAW)
-        with self._database.reading() as connection:
-            found = connection.execute(chosen).all()
-            children = {one: {} if one in left_out else _grouped(connection, one, chosen) for one in _CHILDREN}
+        found = connection.execute(chosen).all()
+        children = {one: {} if one in left_out else _grouped(connection, one, chosen) for one in _CHILDREN}
         return [self._record(row, children) for row in reversed(found)]
 
     def _record(self, row: Row[Any], children: Mapping[Table, Mapping[int, list[Row[Any]]]]) -> SessionRecord:

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, Select, delete, distinct, func, insert, select, text
+from sqlalchemy import Connection, Select, delete, distinct, exists, func, insert, select, text
 
 from harness.errors import ConfigError, HarnessError
 from harness.history.database import Database
 from harness.history.files import whole_file
 from harness.history.location import parse_location
-from harness.history.schema import METADATA, RUN, SESSION
+from harness.history.schema import FAILURE, INVOCATION, METADATA, RUN, SESSION
 from harness.history.upgrade import upgrade
 
 BATCH_ROWS = 500
@@ -38,6 +38,8 @@ def prune(database: Database, keep_raw: int, keep_sessions: int | None) -> Prune
     before = _size_bytes(database)
     with database.writing() as connection:
         sessions = 0 if keep_sessions is None else _delete_sessions(connection, keep_sessions)
+        if keep_sessions is not None:
+            _delete_invocations(connection, keep_sessions)
         raw_sessions = _delete_raw(connection, keep_raw)
     _give_space_back(database)
     return Pruned(
@@ -69,7 +71,11 @@ def structure_faults(database: Database) -> list[str]:
             orphans = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA foreign_key_check")]
     except HarnessError as error:
         return [error.sentence]
-    return [one for one in said if one != "ok"] + [f"a row of {table} belongs to no session" for table in orphans]
+    return [one for one in said if one != "ok"] + [_orphan(table) for table in orphans]
+
+
+def _orphan(table: str) -> str:
+    return f"a row of {table} belongs to no {'run' if table == FAILURE.name else 'session'}"
 
 
 def _older_than(keep: int) -> Select[tuple[int]]:
@@ -81,6 +87,16 @@ def _older_than(keep: int) -> Select[tuple[int]]:
 
 def _delete_sessions(connection: Connection, keep: int) -> int:
     return connection.execute(delete(SESSION).where(SESSION.c.number.in_(_older_than(keep)))).rowcount
+
+
+def _delete_invocations(connection: Connection, keep: int) -> None:
+    """All but the newest `keep` runs of each device, and those since its oldest session that is left."""
+    newest_first = (INVOCATION.c.at.desc(), INVOCATION.c.number.desc())
+    age = func.row_number().over(partition_by=INVOCATION.c.device, order_by=newest_first)
+    aged = select(INVOCATION.c.number, age.label("age")).subquery()
+    before = exists().where(SESSION.c.device == INVOCATION.c.device, SESSION.c.at <= INVOCATION.c.at)
+    old = INVOCATION.c.number.in_(select(aged.c.number).where(aged.c.age > keep))
+    connection.execute(delete(INVOCATION).where(old, ~before))
 
 
 def _delete_raw(connection: Connection, keep: int) -> int:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import textwrap
-import warnings
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -12,22 +10,12 @@ from typing import Any
 import numpy as np
 
 from harness.case import Array, Run
+from harness.drawing import COLOURS, METADATA, picture, write_picture
 from harness.errors import HarnessError, printable
-from harness.files import replace_in_order
 from harness.report.timeline import Panel, Timeline, timeline
 
-# The set of Okabe and Ito, which all kinds of colour vision tell apart, without its yellow: too light for a line.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 DASHES = ("solid", "dashed", "dotted", "dashdot")
 WARNING, IDLE = "#D55E00", "0.92"
-METADATA: dict[str, dict[str, str | None]] = {"svg": {"Date": None}, "png": {"Software": None}}
-STYLE = {
-    "font.size": 8, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": "0.88",
-    "grid.linewidth": 0.5, "axes.axisbelow": True, "lines.solid_joinstyle": "round",
-    "savefig.dpi": 100, "svg.fonttype": "none", "svg.hashsalt": "dms-harness",
-    # A name is no formula, whatever it is made of.
-    "text.parse_math": False,
-}  # fmt: skip
 LINE_WIDTH, LIMIT_WIDTH = 1.1, 0.6
 WIDTH_IN, PANEL_IN, LEGEND_LINE_IN, FRAME_IN = 9.0, 1.55, 0.165, 0.75
 # A budget this far above the slowest frame would press the latency flat; then it is only named.
@@ -49,27 +37,17 @@ def plot_run(run: Run, title: str, path: Path, limit_ms: float | None = None) ->
         raise HarnessError("there is nothing to draw: the run has neither timed frames nor samples of a sensor",
                            where=str(path), remedy="time frames, or name probes in the device profile")  # fmt: skip
     marked = f"{title} [SIMULATED]" if run.facts.get("simulated") else title
-    _write(path, _drawn(shown, marked, limit_ms, format_))
-    return path
+    (content,) = picture(lambda figure_class: _drawn(figure_class, shown, marked, limit_ms), format_)
+    return write_picture(path, content)
 
 
-def _drawn(shown: Timeline, title: str, limit_ms: float | None, format_: str) -> bytes:
-    try:
-        from matplotlib.figure import Figure
-        from matplotlib.style import context
-    except ImportError as error:
-        raise HarnessError(f"figures need matplotlib: {error}", remedy="pip install 'dms-harness[plots]'") from error
-    content = io.BytesIO()
-    with context(("default", STYLE)), warnings.catch_warnings():
-        # A name in a script that the font lacks shows as boxes; that must not end a session.
-        warnings.simplefilter("ignore")
-        heights = _heights(shown)
-        figure = Figure(figsize=(WIDTH_IN, sum(heights) + FRAME_IN), layout="constrained")
-        rows = figure.subplots(len(heights), sharex=True, squeeze=False, height_ratios=heights)[:, 0]
-        _fill(rows, shown, limit_ms)
-        figure.suptitle(textwrap.fill(printable(title), 100), x=0.01, ha="left", fontsize=10, fontweight="bold")
-        figure.savefig(content, format=format_, metadata=METADATA[format_])
-    return content.getvalue()
+def _drawn(figure_class: Any, shown: Timeline, title: str, limit_ms: float | None) -> Any:
+    heights = _heights(shown)
+    figure = figure_class(figsize=(WIDTH_IN, sum(heights) + FRAME_IN), layout="constrained")
+    rows = figure.subplots(len(heights), sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+    _fill(rows, shown, limit_ms)
+    figure.suptitle(textwrap.fill(printable(title), 100), x=0.01, ha="left", fontsize=10, fontweight="bold")
+    return figure
 
 
 def _heights(shown: Timeline) -> list[float]:
@@ -140,13 +118,3 @@ def _shade_idle(rows: Any, shown: Timeline) -> None:
                 axes.axvspan(start, end, color=IDLE, linewidth=0, zorder=0)
             rows[0].annotate("idle", ((start + end) / 2, 1.0), xycoords=("data", "axes fraction"), ha="center",
                              va="bottom", color="0.4")  # fmt: skip
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        replace_in_order({path: content})
-    except OSError as error:
-        raise HarnessError(
-            f"the figure cannot be written: {error.strerror or error}", where=str(path),
-            remedy="free space there, or choose another folder",
-        ) from error  # fmt: skip

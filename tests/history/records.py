@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from harness.case import Case, Plan, Run
-from harness.record import RecordedVerdict, SessionRecord
+from harness.record import Failure, RecordedVerdict, RunRecord, SessionRecord
 
 CASE = Case("bench", "eyes", "int8", "ort")
 OTHER = Case("bench", "gaze", "fp32", "ort")
@@ -47,6 +47,16 @@ def record(day: int = 1, **changes: Any) -> SessionRecord:
         "runs": (run(),), "verdicts": (verdict(),),
     }  # fmt: skip
     return SessionRecord(**{**values, **changes})
+
+
+def run_record(day: int = 1, **changes: Any) -> RunRecord:
+    """A run of pytest on some day of January that was asked for two cases and got one."""
+    values: dict[str, Any] = {
+        "run": uuid.uuid4().hex[:12], "at": f"2026-01-{day:02}T03:00:00Z", "device": "bench",
+        "command": "pytest suites/ --device=bench", "purpose": "check", "policy": "nightly", "interrupted": False,
+        "asked": (CASE.key, OTHER.key), "failures": (Failure(OTHER, "", "EngineError", "it refuses the model"),),
+    }  # fmt: skip
+    return RunRecord(**{**values, **changes})
 
 
 def same(one: SessionRecord, other: SessionRecord) -> bool:

@@ -5,25 +5,30 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from harness.case import Case
 from harness.errors import ConfigError, HarnessError
 from harness.history import open_history
-from harness.history.commands import add_history_commands
+from harness.history.commands import KINDS, add_annotate_command, add_history_commands
 from tests.history.records import CASE, OTHER, record
 from tests.history.test_history_export import benchmarks, cells, parquet_cells
 
 
 @pytest.fixture
 def harness(sqlite_path: Path) -> Callable[..., str]:
-    """Run `harness history ...` on the history at `sqlite_path`."""
+    """Run `harness history ...`, or `harness annotate`, on the history at `sqlite_path`."""
     parser = argparse.ArgumentParser()
-    add_history_commands(parser.add_subparsers(required=True))
+    commands = parser.add_subparsers(required=True)
+    add_history_commands(commands)
+    add_annotate_command(commands)
 
     def run(command: str, *arguments: object) -> str:
-        parsed = parser.parse_args(["history", command, *map(str, arguments), "--history", str(sqlite_path)])
+        head = [command] if command == "annotate" else ["history", command]
+        parsed = parser.parse_args([*head, *map(str, arguments), "--history", str(sqlite_path)])
         return str(parsed.command(parsed))
 
     return run
@@ -57,8 +62,6 @@ def test_a_misspelt_case_is_answered_with_the_nearest(harness, filled, refused):
 
 
 def test_control_characters_stay_off_the_terminal(harness, sqlite_path):
-    from harness.case import Case
-
     with open_history(sqlite_path) as history:
         history.record(record(case=Case("\x1b[2J", "m", "v", "r")))
     assert "\x1b" not in harness("list")
@@ -130,6 +133,115 @@ def test_a_remark_is_kept_with_its_case(harness, filled):
     assert found[1].author == "ann"
 
 
+def test_a_remark_on_a_device_is_one_on_each_of_its_cases(harness, filled):
+    with open_history(filled) as history:
+        history.record(record(5, id="5" * 32, case=Case("other", "eyes", "int8", "ort")))
+    assert len(harness("annotate", "new fan", "--device", "bench").splitlines()) == 2
+    assert len(harness("annotate", "new lamp", "--device", "other").splitlines()) == 1
+    with open_history(filled) as history:
+        found = history.annotations()
+    assert [(one.case_key, one.text) for one in found] == [
+        (CASE.key, "new fan"), (OTHER.key, "new fan"), ("other/eyes/int8/ort", "new lamp"),
+    ]  # fmt: skip
+    assert "new lamp" not in harness("annotate", "--list", "--device", "bench")
+
+
+def test_case_and_device_are_not_said_together(harness, filled, capsys):
+    with pytest.raises(SystemExit):
+        harness("annotate", "x", "--device", "bench", "--case", CASE.key)
+    assert "not allowed with" in capsys.readouterr().err
+
+
+def test_a_remark_never_makes_a_history(harness, sqlite_path, refused):
+    with refused("no history yet", str(sqlite_path), kind=ConfigError):
+        harness("annotate", "new fan")
+    assert not sqlite_path.exists()
+
+
+def test_without_a_history_there_are_no_remarks(sqlite_path, monkeypatch, tmp_path, refused):
+    monkeypatch.chdir(tmp_path)
+    parser = argparse.ArgumentParser()
+    add_annotate_command(parser.add_subparsers(required=True))
+    for arguments in (["x"], ["--list"]):
+        parsed = parser.parse_args(["annotate", *arguments, "--history", "none"])
+        with refused("--history none", kind=ConfigError):
+            parsed.command(parsed)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_clock_of_another_lab_may_be_ahead(harness, filled):
+    soon = (datetime.now(UTC) + timedelta(hours=20)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert soon in harness("annotate", "new fan", "--at", soon)
+
+
 def test_a_remark_on_an_unknown_case_is_refused(harness, filled, refused):
     with refused("no case in the history", kind=ConfigError):
         harness("annotate", "new fan", "--case", "bench/none/int8/ort")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_remark_may_be_of_any_kind_of_the_table(harness, filled, kind):
+    harness("annotate", "see the ticket", "--kind", kind)
+    with open_history(filled) as history:
+        assert [one.kind for one in history.annotations()] == [kind]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["x", "--kind", "hardwar"], ["'hardwar'", "did you mean 'hardware'", *KINDS, "--kind"]),
+        (["x", "--kind", ""], ["no kind of remark", *KINDS]),
+        (["x", "--kind", "accepted"], ["'accepted'", "harness accept", "--kind approved"]),
+        (["x", "--kind", "reverted"], ["'reverted'", "harness accept"]),
+        (["x", "--at", "9999-01-01T00:00:00Z"], ["yet to come", "9999-01-01T00:00:00Z", "--at"]),
+        (["x", "--list"], ["--list", "'x'", "keeps none"]),
+        (["x", "--device", "bensh"], ["no device in the history", "did you mean 'bench'"]),
+        (["x", "--case", ""], ["no case in the history"]),
+        (["x", "--at", "yesterday"], ["not a time in UTC", "'yesterday'", "--at", "2026-01-31T23:59:59Z"]),
+        (["x", "--at", "2026-02-30T00:00:00Z"], ["not a time in UTC"]),
+        ([], ["needs a text", "--list"]),
+        (["  "], ["needs a text"]),
+        (["--case", CASE.key], ["needs a text"]),
+    ],
+)
+def test_a_remark_that_means_nothing_is_refused(harness, filled, refused, arguments, words):
+    with refused(*words, kind=ConfigError):
+        harness("annotate", *arguments)
+    with open_history(filled) as history:
+        assert history.annotations() == []
+
+
+def test_the_remarks_are_listed_oldest_first(harness, filled):
+    harness("annotate", "new fan \x1b[2J\u202e", "--case", CASE.key, "--author", "ann", "--at", "2026-01-02T00:00:00Z")
+    harness("annotate", "moved", "--kind", "hardware", "--author", "bob", "--at", "2026-01-01T00:00:00Z")
+    harness("annotate", "other", "--case", OTHER.key, "--author", "bob", "--at", "2026-01-03T00:00:00Z")
+    assert [" ".join(line.split()) for line in harness("annotate", "--list", "--case", CASE.key).splitlines()] == [
+        "at kind case author text",
+        "2026-01-01T00:00:00Z hardware all cases bob moved",
+        f"2026-01-02T00:00:00Z note {CASE.key} ann new fan \\x1b[2J\\u202e",
+    ]
+    assert len(harness("annotate", "--list").splitlines()) == 4
+
+
+def test_a_remark_of_a_kind_that_this_version_does_not_know_is_listed(harness, filled):
+    with open_history(filled) as history:
+        history.annotate(None, "2026-01-01T00:00:00Z", "sampler", "sampling costs nothing", "ann")
+    assert "sampler" in harness("annotate", "--list")
+
+
+def test_there_are_no_remarks_yet(harness, filled):
+    assert harness("annotate", "--list") == "no remarks yet"
+
+
+def test_remarks_of_a_history_that_is_not_there_are_said(harness, sqlite_path, refused):
+    with refused("no history yet", kind=ConfigError):
+        harness("annotate", "--list")
+    assert not sqlite_path.exists()
+
+
+def test_annotate_is_a_command_of_its_own(harness, filled, capsys):
+    parser = argparse.ArgumentParser()
+    add_history_commands(parser.add_subparsers(required=True))
+    with pytest.raises(SystemExit):
+        parser.parse_args(["history", "annotate", "x"])
+    assert "invalid choice: 'annotate'" in capsys.readouterr().err

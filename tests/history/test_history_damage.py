@@ -123,9 +123,11 @@ def test_a_row_of_no_session_is_found(sound, sqlite_path):
     sqlite_path.write_bytes(sound)
     connection = sqlite3.connect(sqlite_path, isolation_level=None)
     connection.execute("DELETE FROM session WHERE number = 2")
+    connection.execute("INSERT INTO failure VALUES (7, 0, 'd', 'm', 'v', 'r', '', 'EngineError', 'no')")
     connection.close()
+    expected = {f"a row of {one} belongs to no session" for one in ("point", "run", "verdict")}
     with open_history(sqlite_path) as history:
-        assert set(history.check()) == {f"a row of {one} belongs to no session" for one in ("point", "run", "verdict")}
+        assert set(history.check()) == {*expected, "a row of failure belongs to no run"}
 
 
 @pytest.mark.parametrize("location", ["folder", "file/history.sqlite", "missing/\0", ""])

@@ -33,7 +33,7 @@ runs = st.builds(
 verdicts = st.builds(
     RecordedVerdict, metric=texts, outcome=st.sampled_from(["PASS", "FAIL", "INVALID"]), gate=st.booleans(), rule=texts,
     inputs=st.dictionaries(texts, plain, max_size=3), sentence=texts, value=st.none() | numbers,
-    limit=st.none() | numbers,
+    limit=st.none() | numbers, error_class=texts,
 )  # fmt: skip
 records = st.builds(
     SessionRecord, id=st.just(""),
@@ -186,6 +186,35 @@ def test_an_unknown_or_ambiguous_beginning_lists_the_candidates(history, refused
 def test_nothing_is_found_in_an_empty_history(history, refused):
     with refused("no session", "empty", kind=ConfigError):
         history.find("ab")
+
+
+@pytest.mark.parametrize("with_runs", [True, False])
+def test_records_are_given_in_the_order_of_the_ids(history, with_runs):
+    sessions = [record(day) for day in (1, 2, 3)]
+    for session in sessions:
+        history.record(session)
+    ids = [sessions[2].id, "f" * 32, sessions[0].id, sessions[2].id]
+    found = history.records(ids, with_runs=with_runs)
+    assert [one.id for one in found] == [sessions[2].id, sessions[0].id, sessions[2].id]
+    assert same(found[0], sessions[2] if with_runs else replace(sessions[2], runs=()))
+    assert history.records([], with_runs=with_runs) == []
+
+
+def test_many_records_are_read_at_once(history):
+    sessions = [record(runs=(), verdicts=(), values={"a": (1.0,)}) for _ in range(12)]
+    for session in sessions:
+        history.record(session)
+    ids = [one.id for one in sessions] + [uuid4().hex for _ in range(1100)]
+    assert history.records(ids[::-1], with_runs=True) == sessions[::-1]
+
+
+def test_the_sessions_with_raw_times_are_known(history):
+    kept = [record(1), record(2), record(2, case=OTHER, runs=())]
+    for session in kept:
+        history.record(session)
+    assert history.raw_ids() == {kept[0].id, kept[1].id}
+    history.prune(keep_raw=1)
+    assert history.raw_ids() == {kept[1].id}
 
 
 def test_the_cases_are_sorted_and_each_is_there_once(history):

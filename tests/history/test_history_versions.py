@@ -21,7 +21,7 @@ from harness.history.location import parse_location
 from harness.history.schema import METADATA, VERSION
 from harness.history.upgrade import MIGRATIONS, upgrade
 from tests.history.processes import start
-from tests.history.records import CASE, record, same
+from tests.history.records import CASE, record, run_record, same, verdict
 
 ID = "ab" * 16
 TIMES_NS = [5_000_000, 5_100_000, 4_900_000]
@@ -48,6 +48,13 @@ def execute(location: str, script: str, **values: object) -> None:
             connection.execute(text(statement), values)
 
 
+SECOND_VERSION_ROWS = """
+UPDATE session SET valid = FALSE;
+INSERT INTO annotation (at, case_key, kind, text, author)
+VALUES ('2026-01-01T00:00:00Z', NULL, 'overheard', 'moved', 'ann')
+"""
+
+
 @pytest.fixture
 def first_version(location: str) -> str:
     """A history of version 1 with one session, as a program of that time left it."""
@@ -71,20 +78,38 @@ def test_a_history_of_version_1_keeps_its_data(first_version):
             {"value": 5},
             50,
         )
+        assert found.verdicts[0].error_class == ""
+        assert history.runs() == []
         assert found.runs[0].frame_ns.tolist() == found.runs[0].stages["infer"].tolist() == TIMES_NS
         assert (found.runs[0].facts, found.runs[0].marks) == ({"engine": "ort"}, {"load_ns": 150.5})
         assert history.check() == []
 
 
+def test_a_history_of_version_2_keeps_its_data(first_version):
+    upgrade(Database(parse_location(first_version)), version=2)
+    execute(first_version, SECOND_VERSION_ROWS)
+    with open_history(first_version, create=False) as history:
+        (found,) = history.sessions()
+        assert (found.id, found.valid, found.verdicts[0].error_class) == (ID, False, "")
+        # Kinds were free then.
+        assert [(one.kind, one.text) for one in history.annotations()] == [("overheard", "moved")]
+        rows = history.trend_rows()
+        assert (rows.heads[0].id, rows.means.value.tolist(), rows.runs) == (ID, [5.125], [])
+        assert history.check() == []
+
+
 def test_a_migrated_history_takes_what_is_new(first_version):
-    disqualified = record(valid=False)
+    disqualified = record(valid=False, verdicts=(verdict("INVALID", error_class="INFRA"),))
+    run = run_record()
     with open_history(first_version) as history:
         history.record(disqualified)
+        history.record_run(run)
         history.annotate(None, "2026-01-01T00:00:00Z", "note", "updated", "ann")
     with open_history(first_version) as history:
         assert [one.valid for one in history.sessions()] == [True, False]
         assert same(history.find(disqualified.id, with_runs=True), disqualified)
         assert [one.text for one in history.annotations()] == ["updated"]
+        assert history.runs() == [run]
 
 
 def test_a_migration_that_fails_changes_nothing(first_version, refused):
@@ -109,7 +134,7 @@ def test_several_programs_may_migrate_at_once(first_version):
 @pytest.mark.parametrize(
     ("version", "words"),
     [
-        ("3", ["version 3", f"knows {VERSION}", "update dms-harness"]),
+        ("4", ["version 4", f"knows {VERSION}", "update dms-harness"]),
         ("1000", ["version 1000"]),
         ("abc", ["version is abc"]),
         ("-1", ["version is -1"]),
@@ -127,9 +152,9 @@ def test_a_history_of_an_unknown_version_is_not_read(location, refused, version,
 
 def test_a_newer_history_is_left_as_it_is(sqlite_path, refused):
     open_history(sqlite_path)
-    execute(str(sqlite_path), "UPDATE history_version SET version_num = '3'")
+    execute(str(sqlite_path), "UPDATE history_version SET version_num = '4'")
     content = sqlite_path.read_bytes()
-    with refused("version 3", kind=ConfigError):
+    with refused("version 4", kind=ConfigError):
         open_history(sqlite_path)
     assert sqlite_path.read_bytes() == content
 

@@ -1,0 +1,273 @@
+"""Trends: all that the history says, before anybody draws it. Pure data, of which every form of the report is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from harness.case import Array, Case
+from harness.record import Annotation
+
+# Position is the code in `Series.outcome`, the worst first; NOT_JUDGED is a session without a verdict on the metric.
+OUTCOMES = ("FAIL", "INVALID", "INCONCLUSIVE", "NOT_COMPARABLE", "NO_BASELINE", "PASS")
+NOT_JUDGED = len(OUTCOMES)
+SPARK_SESSIONS = 30
+
+Better = Literal["less", "more"]
+Flag = Literal[
+    "new", "newly failing", "not judged since", "missing", "not asked", "not current", "retired", "simulated",
+    "improved",
+]  # fmt: skip
+Fold = Literal["", "noise", "reported", "not current"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Track:
+    """The sessions of one case, oldest first. Every column has one entry per session.
+
+    ids: 32 hexadecimal digits. at: UTC, as in SessionRecord. identity: index into `Trends.identities`. commit, subject,
+    build, command, run: from the provenance, "" where it does not say; build is the model's SHA-256. engine: of the
+    newest session, with its version. boundaries: index of the first session of another identity, and what differs, in
+    words; of very many the newest. sessions: how many there were, where those that no series shows are left out.
+    """
+
+    case: Case
+    engine: str
+    simulated: bool
+    ids: tuple[str, ...]
+    at: tuple[str, ...]
+    purpose: tuple[str, ...]
+    valid: Array
+    identity: Array
+    commit: tuple[str, ...]
+    subject: tuple[str, ...]
+    build: tuple[str, ...]
+    command: tuple[str, ...]
+    run: tuple[str, ...]
+    boundaries: tuple[tuple[int, str], ...] = ()
+    sessions: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """A budget of the newest verdicts, in the metric's unit."""
+
+    limit: float
+    gate: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Band:
+    """Where a new session of the accepted build lies with 95 % (prediction interval), in the metric's unit.
+
+    first: index of the session from which on the baseline holds. sessions: how many the baseline has.
+    """
+
+    low: float
+    high: float
+    first: int
+    sessions: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """A change of level, which is advice. index: the first session of the new level. percent: positive is worse."""
+
+    index: int
+    percent: float
+    p_value: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """One metric of one case over its sessions. track: index into `Trends.tracks`.
+
+    index: int64, positions in the track's columns, ascending; value: float64 in the metric's unit (the mean of the
+    session's processes; where a budget judged a percentile over all frames of the run, that percentile); outcome: int8
+    codes into OUTCOMES: all three of one length. decimated: how many points there were, where not all are here; the
+    smallest and the largest of each stretch always are, and all that did not pass, or the worst of each stretch where
+    these are many.
+    """
+
+    track: int
+    metric: str
+    unit: str
+    better: Better
+    index: Array
+    value: Array
+    outcome: Array
+    decimated: int | None = None
+    limits: tuple[Limit, ...] = ()
+    band: Band | None = None
+    steps: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """Against what was before, in per cent; positive is worse. As in harness.verdict.Change."""
+
+    against: str
+    percent: float
+    low_percent: float | None
+    high_percent: float | None
+    tolerance_percent: float
+    detectable_percent: float | None
+    count: int
+    improved: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """One recorded verdict of a row: one statistic. margin_percent: how far inside (positive) the limit the value is.
+
+    kind: "budget" (limit/1, tail-stream/1, power/1), "change" (sessions-t/1, paired-ranks/1, exact/1),
+    "accuracy" (tango/1, clusters/1, resamples/1, agreement/1) or "state" (given/1). evidence: how much it rests on, in
+    words ("660 frames", "3 of 12 sessions").
+    """
+
+    kind: Literal["budget", "change", "accuracy", "state"]
+    rule: str
+    outcome: str
+    gate: bool
+    sentence: str
+    limit: float | None = None
+    margin_percent: float | None = None
+    change: Change | None = None
+    evidence: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One line of the first screen: a metric of a case, as its newest session says it, or that it is missing.
+
+    outcome: the worst of the gates' claims, or of all where none is a gate ("" where nothing was judged). advice: True
+    where no claim is a gate. weight: the larger, the worse the evidence; rows are sorted by it. in_noise: a PASS
+    without a proven change, or a number that nobody judged, of the newest run. current: False for what is from before
+    the newest run of its device; flags say so too.
+
+    Flags: "not judged since": a gate was FAIL before the newest run, of the same model file, and nothing decided it
+    since; one of the claims says it. "not asked": the newest run left the metric out. "retired": the newest run left
+    the case out, and people expected that.
+    """
+
+    case: Case
+    metric: str
+    unit: str
+    value: float | None
+    at: str
+    outcome: str
+    advice: bool
+    weight: float
+    in_noise: bool
+    track: int | None
+    series: int | None
+    flags: tuple[Flag, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    missing: str = ""
+    current: bool = True
+
+    @property
+    def key(self) -> str:
+        """Names the row in links."""
+        return f"{self.case.key} {self.metric}"
+
+    @property
+    def failed(self) -> bool:
+        """True where a gate is FAIL and that still counts, also where the newest run did not ask for it."""
+        return self.outcome == "FAIL" and not self.advice and "retired" not in self.flags
+
+    @property
+    def fold(self) -> Fold:
+        """Under which heading the row is folded, "" where it stands open."""
+        if self.missing or self.failed:
+            return ""
+        if not self.current:
+            return "not current"
+        return "" if not self.in_noise else "noise" if self.outcome else "reported"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overview:
+    """The first screen above the table. state: as in report.banner.NEXT. failed, new, missing: the worst first.
+
+    compared: what was compared with what, and how many rows are folded for which reason. run: the newest run of each
+    device, in words. failed: also what was FAIL before and was not decided since. simulated: cases whose numbers are no
+    real hardware's. not_asked: cases measured before that the newest run of their device did not ask for, and metrics
+    that it did not ask for of the others.
+    """
+
+    state: str
+    sentence: str
+    next_step: str
+    compared: str
+    run: str
+    failed: tuple[str, ...] = ()
+    new: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    simulated: tuple[str, ...] = ()
+    not_asked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table for every form of the report: cells are text, numbers are formatted. note: what it leaves out."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    left: int = 1
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParetoPoint:
+    """A variant on an engine. front: no other of its model and device is better in one and no worse in the other."""
+
+    case: Case
+    x: float
+    y: float
+    front: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParetoChart:
+    """Latency against accuracy (or size where no accuracy is known) of one model on one device.
+
+    x_name, y_name: with units.
+    """
+
+    title: str
+    x_name: str
+    y_name: str
+    y_better: Better
+    points: tuple[ParetoPoint, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Views:
+    """The comparisons that need no choice: variants against FP32, devices, engines, Pareto fronts."""
+
+    tables: tuple[Table, ...] = ()
+    charts: tuple[ParetoChart, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trends:
+    """Everything. details: session id -> its JSON for a click on the point.
+
+    docs/trend-report.md, "A session in detail", says what stands in there.
+    """
+
+    newest: str
+    identities: tuple[Mapping[str, Any], ...]
+    tracks: tuple[Track, ...]
+    series: tuple[Series, ...]
+    rows: tuple[Row, ...]
+    overview: Overview
+    annotations: tuple[Annotation, ...] = ()
+    views: Views = field(default_factory=Views)
+    health: tuple[Table, ...] = ()
+    provenance: tuple[Table, ...] = ()
+    details: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()

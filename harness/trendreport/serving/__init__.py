@@ -1,0 +1,1 @@
+"""The report over HTTP; `serve.serve` is the way in."""

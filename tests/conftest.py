@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,18 @@ import pytest
 from harness.case import Case, InputSpec, Job, Plan, Run, TaskSpec
 from harness.frames import Frame, write_pack
 from harness.measure import measure
-from harness.model import read_card
-from harness.prepare import Setup
-from harness.profile import DeviceProfile, read_profile
+from harness.profile import DeviceProfile
 from harness.session import Session
+from tests.simulated import CHECKOUT, QUICK, copied_model, session_over, simulated_device
 
-CHECKOUT = Path(__file__).resolve().parent.parent
-QUICK = Plan(
-    name="quick", frames=60, warmup_window=5, warmup_cap_frames=40, distinct_frames=4, accuracy_frames=20, deadline_s=30
-)
 CASE = Case("simulated", "eyes", "fp32", "simulated")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def long_lived() -> None:
+    """What lives by now lives to the end: a measurement's own garbage collection need not walk over 7,000 tests."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +56,7 @@ def quick() -> Plan:
 @pytest.fixture
 def simulated() -> DeviceProfile:
     """The shipped simulated device."""
-    return read_profile("simulated", CHECKOUT / "devices")
+    return simulated_device()
 
 
 @pytest.fixture
@@ -76,17 +79,8 @@ def make_run() -> Callable[..., Run]:
 
 @pytest.fixture
 def make_model(tmp_path: Path) -> Callable[..., Path]:
-    """A copy of the shipped simulated model; `behaviour` goes into its .sim files (`only`: into one)."""
-
-    def make(name: str = "eyes", only: str = "*", **behaviour: Any) -> Path:
-        folder = tmp_path / "models" / name
-        if not folder.exists():
-            shutil.copytree(CHECKOUT / "suites" / "models" / "simulated_eyes", folder)
-        for path in folder.glob(f"{only}.sim"):
-            path.write_text(json.dumps({**json.loads(path.read_text()), **behaviour}), encoding="utf-8")
-        return folder
-
-    return make
+    """A copy of the shipped simulated model: see copied_model."""
+    return partial(copied_model, tmp_path / "models")
 
 
 @pytest.fixture
@@ -121,23 +115,9 @@ def measured() -> Callable[..., Run]:
 
 
 @pytest.fixture
-def make_session(tmp_path: Path, simulated: DeviceProfile) -> Callable[..., Session]:
-    """A session over the cards in `folders`, all of whose files lie under tmp_path; each call is a new session.
-
-    setup: further fields of Setup; the rest are changes of the simulated device's profile.
-    """
-
-    def make(
-        *folders: Path, plan: Plan = QUICK, said: list[Any] | None = None, setup: dict[str, Any] | None = None,
-        **profile: Any,
-    ) -> Session:  # fmt: skip
-        setup = Setup(
-            profile=simulated.model_copy(update=profile), cards=tuple(map(read_card, folders)), plan=plan,
-            work=tmp_path / "work", cache=tmp_path / "cache", **(setup or {}),
-        )  # fmt: skip
-        return Session(setup=setup, progress=lambda *words: said.append(words) if said is not None else None)
-
-    return make
+def make_session(tmp_path: Path) -> Callable[..., Session]:
+    """A session over the cards in some folders, all of whose files lie under tmp_path: see session_over."""
+    return partial(session_over, tmp_path)
 
 
 @pytest.fixture

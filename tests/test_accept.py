@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,8 @@ from harness.history import open_history
 from harness.lookback import Lookback
 from harness.remember import remember
 from harness.rules import Outcome, decide
+from harness.session import Session
+from tests.simulated import copied_model, session_over
 
 INT8 = Case("simulated", "eyes", "int8", "simulated")
 WANTED = Acceptance(reason="a first one", by="me", sessions=5)
@@ -24,18 +28,34 @@ NOISE = {"process_sigma": 0.004}
 RUNS = 6
 
 
+def shop_in(folder: Path, history: bool = True, device: dict | None = None, **sim) -> Session:
+    """A session over one int8 model with its baselines and history in `folder`; `sim` goes into its file."""
+    model = copied_model(folder / "models", **{**NOISE, **sim})
+    card = model / "model.toml"
+    card.write_text(re.sub(r"(?s)\[variants.fp32\].*?\n\n", "", card.read_text()).replace('parent = "fp32"\n', ""))
+    setup = {"baselines": folder / "baselines", "history": str(folder / "h.sqlite") if history else ""}
+    return session_over(folder, model, setup=setup, **(device or {}))
+
+
 @pytest.fixture
-def shop(make_model, make_session, tmp_path):
-    """Sessions over one int8 model with its baselines and history in tmp_path; `sim` goes into its file."""
+def shop(tmp_path):
+    """Sessions whose files lie in tmp_path: see shop_in."""
+    return partial(shop_in, tmp_path)
 
-    def make(history: bool = True, device: dict | None = None, **sim):
-        folder = make_model(**{**NOISE, **sim})
-        card = folder / "model.toml"
-        card.write_text(re.sub(r"(?s)\[variants.fp32\].*?\n\n", "", card.read_text()).replace('parent = "fp32"\n', ""))
-        setup = {"baselines": tmp_path / "baselines", "history": str(tmp_path / "h.sqlite") if history else ""}
-        return make_session(folder, setup=setup, **(device or {}))
 
-    return make
+@pytest.fixture(scope="module")
+def original(tmp_path_factory) -> Path:
+    """A folder in which a baseline was accepted; nobody changes it."""
+    folder = tmp_path_factory.mktemp("accepted")
+    assert not accepted(shop_in(folder)).refusal
+    return folder
+
+
+@pytest.fixture
+def old_shop(shop, original, tmp_path):
+    """The same with a copy of that baseline and of its history."""
+    shutil.copytree(original, tmp_path, dirs_exist_ok=True)
+    return shop
 
 
 @pytest.fixture
@@ -66,9 +86,8 @@ def test_the_accepted_build_passes_and_a_slower_one_fails(shop, file):
     assert slower.change.percent == pytest.approx(11, abs=2)
 
 
-def test_every_verdict_on_a_baseline_is_kept_and_can_be_replayed(shop, tmp_path):
-    accepted(shop())
-    check(shop(infer_ms=3.9))
+def test_every_verdict_on_a_baseline_is_kept_and_can_be_replayed(old_shop, tmp_path):
+    check(old_shop(infer_ms=5.0))
     with open_history(tmp_path / "h.sqlite") as history:
         *_, last = history.sessions(INT8)
     assert last.verdicts
@@ -84,9 +103,8 @@ def test_measuring_never_writes_a_baseline(shop, file):
     assert "harness accept --device=simulated" in verdict.sentence
 
 
-def test_a_build_that_uses_more_memory_fails(shop):
-    accepted(shop())
-    found = check(shop(model_bytes=30_000_000))
+def test_a_build_that_uses_more_memory_fails(old_shop):
+    found = check(old_shop(model_bytes=30_000_000))
     assert found[("peak_memory_mb", "accepted baseline")].outcome is Outcome.FAIL
 
 
@@ -97,13 +115,12 @@ def test_an_open_question_takes_more_sessions(shop):
     assert len(session.measurements[INT8].sessions) in (2, 3, 5, 8)
 
 
-def test_a_large_improvement_is_said_until_it_is_accepted(shop):
-    accepted(shop())
-    session = shop(infer_ms=2.0)
+def test_a_large_improvement_is_said_until_it_is_accepted(old_shop):
+    session = old_shop(infer_ms=2.0)
     assert {one.outcome for one in check(session).values()} == {Outcome.PASS}
     assert any("improved by" in note and "harness accept" in note for note in session.notes)
-    accepted(shop(infer_ms=2.0))
-    session = shop(infer_ms=2.0)
+    accepted(old_shop(infer_ms=2.0))
+    session = old_shop(infer_ms=2.0)
     check(session)
     assert not any("improved" in note for note in session.notes)
 
@@ -120,10 +137,9 @@ ELSEWHERE = {"placed_share": 0.25}
     ],
 )
 def test_a_fall_in_placement_is_found_where_times_are_not_comparable_but_not_where_another_thing_was_asked(
-    shop, file, changed, outcomes
+    old_shop, file, changed, outcomes
 ):
-    accepted(shop())
-    session = shop(**ELSEWHERE)
+    session = old_shop(**ELSEWHERE)
     identity = {**session.identity(INT8), **changed}
     lookback = Lookback(folder=file.parents[2], history="", tolerances={})
     found = lookback.verdicts(session.measurement(INT8), identity, lambda: session.measurement(INT8))
@@ -141,9 +157,8 @@ def test_a_baseline_from_before_the_engine_told_its_placement_is_said_to_gate_no
     assert any("does not tell placed_share_percent, partitions: accept it anew" in one for one in session.notes)
 
 
-def test_other_settings_of_the_engine_are_not_comparable(shop):
-    accepted(shop())
-    found = check(shop(device={"runtimes": {"simulated": {"seed": 2}}}))
+def test_other_settings_of_the_engine_are_not_comparable(old_shop):
+    found = check(old_shop(device={"runtimes": {"simulated": {"seed": 2}}}))
     ((_, verdict),) = found.items()
     assert verdict.outcome is Outcome.NOT_COMPARABLE
     assert "engine_options: " in verdict.sentence
@@ -158,30 +173,27 @@ def test_other_settings_of_the_engine_are_not_comparable(shop):
         (lambda text: re.sub(r'("frame_p25_ns": \[)\d', r"\g<1>1", text, count=1), None, "edited by hand"),
     ],
 )
-def test_a_baseline_that_cannot_be_trusted_is_an_error_with_its_line_never_a_pass(shop, file, spoil, line, said):
-    accepted(shop())
+def test_a_baseline_that_cannot_be_trusted_is_an_error_with_its_line_never_a_pass(old_shop, file, spoil, line, said):
     file.write_text(spoil(file.read_text()))
     with pytest.raises(BaselineError, match=said) as caught:
-        shop().check(INT8, "baseline")
+        old_shop().check(INT8, "baseline")
     assert re.search(rf"int8.simulated.json, line {line or '[0-9]+'}", caught.value.sentence)
 
 
-def test_a_step_back_from_a_better_build_fails_by_the_rolling_baseline(shop):
-    accepted(shop())
+def test_a_step_back_from_a_better_build_fails_by_the_rolling_baseline(old_shop):
     for _ in range(RUNS):
-        check(shop(infer_ms=3.25))
-    found = check(shop(infer_ms=3.55))
+        check(old_shop(infer_ms=3.25))
+    found = check(old_shop(infer_ms=3.55))
     against = {name for metric, name in found if metric == "frame_p25_ms"}
     assert against == {"accepted baseline", f"last {RUNS} runs"}
     assert found[("frame_p25_ms", f"last {RUNS} runs")].outcome is Outcome.FAIL
     assert found[("frame_p25_ms", "accepted baseline")].outcome is Outcome.PASS
 
 
-def test_sessions_that_failed_do_not_become_the_rolling_baseline(shop):
-    accepted(shop())
+def test_sessions_that_failed_do_not_become_the_rolling_baseline(old_shop):
     for _ in range(6):
-        check(shop(infer_ms=3.9))
-    assert {name for _, name in check(shop(infer_ms=3.9))} == {"accepted baseline"}
+        check(old_shop(infer_ms=5.0))
+    assert {name for _, name in check(old_shop(infer_ms=5.0))} == {"accepted baseline"}
 
 
 @pytest.mark.parametrize(
@@ -199,14 +211,13 @@ def test_what_must_not_become_a_baseline_is_refused(shop, file, sim, said):
     assert done.refusal in accept.summary([done])
 
 
-def test_going_back_brings_the_baseline_before_and_again_the_later_one(shop, file):
-    accepted(shop())
-    accepted(shop(infer_ms=4.0), Acceptance(reason="slower on purpose", by="me", sessions=5))
+def test_going_back_brings_the_baseline_before_and_again_the_later_one(old_shop, file):
+    accepted(old_shop(infer_ms=4.0), Acceptance(reason="slower on purpose", by="me", sessions=5))
     later = file.read_bytes()
-    (done,) = accept.revert(shop())
+    (done,) = accept.revert(old_shop())
     assert read_baseline(file).reason == "a first one"
     assert "| frame_p25_ms | 3.9" in done.table
-    accept.revert(shop())
+    accept.revert(old_shop())
     assert file.read_bytes() == later
 
 
@@ -218,10 +229,9 @@ def test_going_back_without_a_baseline_before_is_an_error(shop):
     assert "no previous baseline" in done.refusal
 
 
-def test_sessions_of_a_third_unit_make_a_pool(shop, file):
-    accepted(shop())
+def test_sessions_of_a_third_unit_make_a_pool(old_shop, file):
     first = len(read_baseline(file).sessions)
-    accepted(shop(), Acceptance(reason="one more unit", by="me", sessions=5, add=True))
+    accepted(old_shop(), Acceptance(reason="one more unit", by="me", sessions=5, add=True))
     assert len(read_baseline(file).sessions) == 2 * first
 
 
@@ -238,8 +248,7 @@ def test_accepting_needs_a_person_a_reason_and_five_sessions(wanted, environment
         check_acceptance(wanted, environment)
 
 
-def test_the_file_says_who_accepted_what_and_holds_one_line_per_session(shop, file):
-    accepted(shop())
+def test_the_file_says_who_accepted_what_and_holds_one_line_per_session(old_shop, file):
     lines = file.read_text().splitlines()
     assert sum(line.startswith('  {"at"') for line in lines) == 5
     assert json.loads(file.read_text())["accepted"]["reason"] == "a first one"

@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from harness.progress import CLEAR
+from tests.warm import run_cold, run_warm
 from tests.workspace import CHECKOUT, Workspace
 
 CARD = "suites/models/eyes/model.toml"
@@ -29,7 +30,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 def test_a_good_model_passes_every_question(workspace):
     workspace.add_simulated()
-    done = workspace.pytest("--device=simulated")
+    done = workspace.pytest("--device=simulated", "--assert=rewrite", run=run_cold)
     assert done.status == 0, done.output
     assert "SIMULATED" in done.output
     outcomes = {one["outcome"] for one in done.verdicts("frame_p99_ms")}
@@ -38,7 +39,7 @@ def test_a_good_model_passes_every_question(workspace):
 
 def test_a_slow_model_is_red_with_one_sentence(workspace):
     workspace.add_simulated(infer_ms=70.0)
-    done = workspace.pytest("--device=simulated", "-k", "p99")
+    done = workspace.pytest("--device=simulated", "-k", "p99 and fp32")
     assert done.status == 1
     assert "FAIL: simulated/eyes/fp32/simulated frame_p99_ms: frame P99" in done.output
     assert "Traceback" not in done.output
@@ -54,7 +55,7 @@ def test_the_smoke_plan_never_judges_speed(workspace):
 
 def test_what_the_pull_request_policy_forgives_the_nightly_policy_does_not(workspace):
     workspace.add_simulated()
-    arguments = ("--device=simulated", "--plan=smoke", "-k", "p99")
+    arguments = ("--device=simulated", "--plan=smoke", "-k", "p99 and fp32")
     assert workspace.pytest(*arguments).status == 0
     assert workspace.pytest(*arguments, "--policy=nightly").status == 1
 
@@ -153,7 +154,7 @@ def test_an_address_by_hand_is_refused_where_this_machine_would_be_measured(work
     done = workspace.pytest("--device=simulated", "--address=root@board")
     assert done.status == 4
     assert "address = 'root@board', but the transport is local" in done.output
-    assert workspace.pytest("--device=simulated", "-k", "p99").status == 0
+    assert workspace.pytest("--device=simulated", "--plan=smoke", "-k", "p99 and fp32").status == 0
 
 
 @pytest.mark.parametrize(("arguments", "status"), [(["--device=simulatd"], 4), (["--device=simulated"], 0)])
@@ -170,7 +171,7 @@ def test_a_test_that_asks_for_the_device_alone_is_no_way_around_a_wrong_configur
 def test_a_metric_misspelt_in_a_suite_is_red_with_the_nearest_name(workspace, metric, status):
     workspace.add_simulated()
     workspace.add_suite("test_own.py", f"def test_own(check):\n    check({metric!r})\n")
-    done = workspace.pytest("--device=simulated", "-k", "own")
+    done = workspace.pytest("--device=simulated", "-k", "own and fp32")
     assert done.status == status, done.output
     assert ("no metric called 'frame_p9_ms', did you mean 'frame_p99_ms'?" in done.output) == (status == 1)
     assert "Traceback" not in done.output
@@ -188,7 +189,7 @@ def test_a_metric_misspelt_in_a_suite_is_red_with_the_nearest_name(workspace, me
 def test_under_a_strict_policy_a_session_that_judged_no_gate_is_not_green(workspace, body, policy, status):
     workspace.add_simulated()
     workspace.add_suite("test_own.py", f"def test_own({body}\n")
-    done = workspace.pytest("--device=simulated", f"--policy={policy}", "-k", "own")
+    done = workspace.pytest("--device=simulated", f"--policy={policy}", "-k", "own and fp32")
     assert done.status == status, done.output
 
 
@@ -204,7 +205,7 @@ def test_a_broken_card_ends_the_session_before_anything_is_measured(workspace):
 def test_a_listed_file_that_is_absent_is_a_failure_and_the_rest_goes_on(workspace):
     folder = workspace.add_simulated()
     (folder / "int8.sim").unlink()
-    done = workspace.pytest("--device=simulated")
+    done = workspace.pytest("--device=simulated", "-k", "p99")
     assert done.status == 1
     assert "int8.sim" in done.output
     assert {one["outcome"] for one in done.verdicts("frame_p99_ms")} == {"PASS"}
@@ -223,7 +224,7 @@ def test_a_format_that_no_runtime_takes_makes_no_case_and_no_case_at_all_is_refu
 def test_a_crash_fails_its_own_case_only(workspace):
     workspace.add_simulated("good")
     workspace.add_simulated("crashing", fault="crash", fault_at=30)
-    done = workspace.pytest("--device=simulated", "-k", "p99")
+    done = workspace.pytest("--device=simulated", "-k", "p99 and fp32")
     assert done.status == 1
     assert "the worker crashed with SIGABRT" in done.output
     assert {one["outcome"] for one in done.verdicts("frame_p99_ms")} == {"PASS"}
@@ -231,14 +232,14 @@ def test_a_crash_fails_its_own_case_only(workspace):
 
 def test_dead_outputs_fail_although_everything_is_fast(workspace):
     workspace.add_simulated("constant", answer="constant")
-    done = workspace.pytest("--device=simulated", "-k", "alive")
+    done = workspace.pytest("--device=simulated", "-k", "alive and fp32")
     assert done.status == 1
     assert "are the same for every frame" in done.output
 
 
 def test_nothing_measured_is_never_green(workspace):
     workspace.add_simulated(fault="refuse")
-    done = workspace.pytest("--device=simulated")
+    done = workspace.pytest("--device=simulated", "-k", "fp32")
     assert done.status != 0
     assert "nothing measured" in done.output.lower()
 
@@ -253,15 +254,15 @@ def test_only_the_chosen_cases_are_measured(workspace):
 def test_last_failed_measures_only_what_failed(workspace):
     workspace.add_simulated("good")
     workspace.add_simulated("slow", infer_ms=70.0)
-    assert workspace.pytest("--device=simulated", "-k", "p99").status == 1
+    assert workspace.pytest("--device=simulated", "-k", "p99 and fp32").status == 1
     done = workspace.pytest("--device=simulated", "--lf")
     assert {case["model"] for case in done.measured()} == {"slow"}
 
 
 def test_a_cached_accuracy_is_used_and_said(workspace):
     workspace.add_simulated()
-    first = workspace.pytest("--device=simulated", "-k", "accuracy")
-    second = workspace.pytest("--device=simulated", "-k", "accuracy")
+    first = workspace.pytest("--device=simulated", "-k", "accuracy and fp32")
+    second = workspace.pytest("--device=simulated", "-k", "accuracy and fp32")
     assert first.status == second.status == 0, first.output
     assert "accuracy taken from the cache" not in first.output
     assert "accuracy taken from the cache" in second.output
@@ -269,7 +270,7 @@ def test_a_cached_accuracy_is_used_and_said(workspace):
 
 def test_two_runs_on_the_simulated_device_give_the_same_nanoseconds(workspace):
     workspace.add_simulated()
-    runs = [workspace.pytest("--device=simulated", "-k", "p99").measured() for _ in range(2)]
+    runs = [workspace.pytest("--device=simulated", "-k", "p99 and fp32").measured() for _ in range(2)]
     assert [case["runs"][0]["nanoseconds"] for case in runs[0]] == [case["runs"][0]["nanoseconds"] for case in runs[1]]
 
 
@@ -351,7 +352,7 @@ def test_of_two_questions_of_one_test_the_worst_answer_is_shown(workspace, metri
 def test_a_limit_that_no_test_asks_for_by_name_is_judged_too(workspace, limit, status):
     workspace.add_simulated()
     workspace.rewrite(CARD, "[budgets]\n", f"[budgets]\nload_ms = {limit}\n")
-    done = workspace.pytest("--device=simulated")
+    done = workspace.pytest("--device=simulated", "-k", "fp32")
     assert done.status == status, done.output
     assert {one["outcome"] for one in done.verdicts("load_ms")} == {"FAIL" if status else "PASS"}
 
@@ -377,7 +378,7 @@ LATENCY = ("frame_p99_ms", "fps_mean", "peak_memory_mb", "outputs_alive")
 def test_wrong_labels_make_only_the_accuracy_red(workspace):
     workspace.add_simulated()
     workspace.rewrite("suites/models/eyes/frames.csv", "\n7,bright,", "\n7,brigth,")
-    done = workspace.pytest("--device=simulated")
+    done = workspace.pytest("--device=simulated", "-k", "int8")
     assert done.status == 1
     assert outcomes(done, *LATENCY) == {"PASS"}
     assert outcomes(done, "accuracy_min_percent", "accuracy_loss_points") == set()
@@ -404,9 +405,9 @@ def test_one_limit_that_cannot_be_judged_does_not_hide_the_others(workspace):
 def test_an_engine_that_fails_at_the_labelled_frames_makes_only_the_accuracy_red(workspace, fault):
     workspace.add_simulated(sigma=0.0, fault=fault, fault_at=798)
     workspace.without_power()
-    done = workspace.pytest("--device=simulated")
+    done = workspace.pytest("--device=simulated", "-k", "int8")
     assert done.status == 1
-    assert len(done.measured()) == 2
+    assert len(done.measured()) == 1
     assert outcomes(done, *LATENCY) == {"PASS"}
     assert outcomes(done, "accuracy_min_percent", "accuracy_loss_points") == set()
     assert failed_tests(done) == ACCURACY_TESTS
@@ -416,7 +417,7 @@ def test_an_engine_that_fails_at_the_labelled_frames_makes_only_the_accuracy_red
 def test_an_engine_that_fails_at_the_last_frame_of_the_timed_phase_has_no_verdict(workspace):
     workspace.add_simulated(sigma=0.0, fault="fail_at_run", fault_at=731)
     workspace.without_power()
-    done = workspace.pytest("--device=simulated")
+    done = workspace.pytest("--device=simulated", "-k", "fp32")
     assert done.status == 1
     assert done.measured() == []
 
@@ -514,9 +515,9 @@ def test_a_teams_own_parameters_stand_beside_the_harness_in_one_suite(workspace)
         "def test_own(share, measurement):\n"
         "    assert measurement.value('pre_p50_ms') < measurement.value('frame_p50_ms') / share\n",
     )
-    done = workspace.pytest("--device=simulated", "-k", "own")
+    done = workspace.pytest("--device=simulated", "-k", "own and fp32")
     assert done.status == 0, done.output
-    assert "4 passed" in done.output
+    assert "2 passed" in done.output
 
 
 @pytest.mark.parametrize("capture", ["--capture=fd", "--capture=sys", "-s"])
@@ -560,9 +561,10 @@ def on_terminal(workspace, *arguments: str) -> str:
     return shown.decode()
 
 
-def test_collecting_measures_nothing(workspace):
+@pytest.mark.parametrize("run", [run_cold, run_warm])
+def test_collecting_measures_nothing(workspace, run):
     workspace.add_simulated()
-    done = workspace.pytest("--device=simulated", "--collect-only", "-q")
+    done = workspace.pytest("--device=simulated", "--collect-only", "-q", run=run)
     assert done.status == 0
     assert "simulated/eyes/int8/simulated" in done.output
     assert not done.report.exists()
@@ -591,7 +593,7 @@ def test_a_teams_own_suite_uses_the_public_fixtures(workspace):
         "    assert measurement.value('frame_p99_ms') < 50\n",
         encoding="utf-8",
     )
-    done = workspace.pytest("--device=simulated", "-k", "own")
+    done = workspace.pytest("--device=simulated", "-k", "own and fp32")
     assert done.status == 0, done.output
 
 
@@ -619,7 +621,7 @@ def test_hostile_names_stay_inert_on_the_terminal(workspace):
 
 def test_pytest_benchmarks_histogram_can_be_drawn(workspace):
     workspace.add_simulated()
-    done = workspace.pytest("--device=simulated", "--benchmark-histogram=drawn", "-k", "benchmark")
+    done = workspace.pytest("--device=simulated", "--benchmark-histogram=drawn", "-k", "benchmark and fp32")
     assert done.status == 0, done.output
     assert list(workspace.folder.glob("drawn*.svg"))
 
@@ -667,9 +669,9 @@ def test_a_case_that_cannot_be_measured_is_one_error_without_a_second(workspace)
 
 def test_a_benchmark_file_without_benchmarks_does_not_cost_the_report(workspace):
     workspace.add_simulated()
-    done = workspace.pytest("--device=simulated", "-k", "memory", "--benchmark-json=b.json")
+    done = workspace.pytest("--device=simulated", "-k", "memory and fp32", "--benchmark-json=b.json")
     assert (done.report / "results.json").is_file()
-    assert "6 gates: 6 PASS" in done.output
+    assert "3 gates: 3 PASS" in done.output
 
 
 def test_a_job_summary_that_cannot_be_written_names_its_own_remedy(workspace, monkeypatch):

@@ -202,7 +202,7 @@ def test_what_no_case_uses_is_not_missed(devices, monkeypatch):
     monkeypatch.setattr(presence, "_module", lambda name, root: name != "onnxruntime")
     profile = read_profile("host", devices)
     assert absences(profile, ["simulated"]) == []
-    assert absences(profile) == [f"no onnxruntime for {sys.executable} (pip install it there)"]
+    assert absences(profile) == [f"no onnxruntime for {sys.executable} (pip install 'dms-harness[host]')"]
 
 
 def test_a_simulated_device_is_any_machine_but_needs_what_its_runtimes_need(devices, simulated, plant):

@@ -11,6 +11,7 @@ import pytest
 from harness.history import open_history
 from harness.record import SessionRecord
 from harness.rules import decide
+from tests.warm import run_cold
 from tests.workspace import Workspace
 
 ACCEPT = ("accept", "--device=simulated", "--sessions=5")
@@ -58,7 +59,7 @@ def original(tmp_path_factory) -> Path:
     workspace = with_one_variant(Workspace(tmp_path_factory.mktemp("accepted") / "shop"))
     with pytest.MonkeyPatch.context() as environment:
         environment.delenv("CI", raising=False)
-        done = workspace.harness(*ACCEPT, f"--reason={FIRST}")
+        done = workspace.harness(*ACCEPT, f"--reason={FIRST}", run=run_cold)
     assert done.status == 0, done.output
     assert f"written: {FILE}" in done.output
     assert "| frame_p25_ms | - | 3.4" in done.output

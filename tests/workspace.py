@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.warm import Runner, run_warm
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 SIMULATED = CHECKOUT / "suites" / "models" / "simulated_eyes"
 
 
 # As strict as this project itself.
-# Plug-ins that other packages bring, and that a team's repository need not have, are half of a session's start.
+# Plug-ins that other packages bring, and that a team's repository need not have, are half of a session's start; to
+# rewrite the assertions of a plug-in is the other half.
 STRICT = """[pytest]
-addopts = -p no:anyio -p no:hypothesispytest -p no:hydra_pytest -p no:jaxtyping -p no:kgb
+addopts = --assert=plain -p no:anyio -p no:hypothesispytest -p no:hydra_pytest -p no:jaxtyping -p no:kgb
 filterwarnings =
     error
     default::pytest_benchmark.logger.PytestBenchmarkWarning
@@ -85,20 +86,17 @@ class Workspace:
         """A suite of the team's own."""
         (self.folder / "suites" / name).write_text(text, encoding="utf-8")
 
-    def pytest(self, *arguments: str, timeout_s: float = 120) -> Finished:
-        """Run `pytest suites/` here, in a process of its own."""
+    def pytest(self, *arguments: str, timeout_s: float = 120, run: Runner = run_warm) -> Finished:
+        """Run `pytest suites/` here, in a process of its own; `run_cold` starts it from nothing, as a person does."""
         report = self.folder / "report"
         shutil.rmtree(report, ignore_errors=True)
-        return self.run("-m", "pytest", "suites/", f"--report={report}", *arguments, timeout_s=timeout_s)
+        return self._run("pytest", "suites/", f"--report={report}", *arguments, timeout_s=timeout_s, run=run)
 
-    def harness(self, *arguments: str) -> Finished:
+    def harness(self, *arguments: str, run: Runner = run_warm) -> Finished:
         """Run the console command here."""
-        return self.run("-m", "harness.cli", *arguments)
+        return self._run("harness.cli", *arguments, run=run)
 
-    def run(self, *command: str, timeout_s: float = 120) -> Finished:
+    def _run(self, *command: str, timeout_s: float = 120, run: Runner = run_warm) -> Finished:
         environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "COLUMNS": "200"}
-        done = subprocess.run(
-            [sys.executable, *command], cwd=self.folder, env=environment, timeout=timeout_s,
-            text=True, capture_output=True, check=False,
-        )  # fmt: skip
+        done = run(command, cwd=self.folder, env=environment, timeout=timeout_s)
         return Finished(done.returncode, done.stdout + done.stderr, self.folder / "report", done.stderr)

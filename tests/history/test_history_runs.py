@@ -20,7 +20,8 @@ from tests.history.test_history_store import texts
 failures = st.builds(Failure, st.builds(Case, texts, texts, texts, texts), texts, texts, texts)
 run_records = st.builds(
     RunRecord, run=st.just(""), at=st.just("2026-01-31T23:59:59Z"), device=texts, command=texts,
-    purpose=st.sampled_from(["check", "accept"]), policy=texts, interrupted=st.booleans(), selected=st.booleans(), named=st.booleans(),
+    purpose=st.sampled_from(["check", "accept"]), policy=texts, interrupted=st.booleans(), selected=st.booleans(),
+    named=st.booleans(),
     asked=st.lists(texts, max_size=3).map(tuple), failures=st.lists(failures, max_size=3).map(tuple),
 )  # fmt: skip
 

@@ -185,7 +185,12 @@ def test_a_case_that_was_removed_on_purpose_is_settled_by_a_remark(verdict):
 
 @pytest.mark.parametrize(
     ("runs", "purpose"),
-    [([run(2, CASE, selected=True)], "check"), ([run(2, CASE, named=True)], "check"), ([], "check"), ([run(2, CASE)], "import")],
+    [
+        ([run(2, CASE, selected=True)], "check"),
+        ([run(2, CASE, named=True)], "check"),
+        ([], "check"),
+        ([run(2, CASE)], "import"),
+    ],
     ids=["a part", "by name", "nobody knows what was asked", "imported"],
 )
 def test_a_case_that_was_left_out_or_never_asked_for_is_not_missing(runs, purpose):

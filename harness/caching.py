@@ -16,6 +16,8 @@ Clock = Callable[[], int]
 PAIRS, FEWEST_PAIRS = 32, 8
 MOST_NS = 3_000_000_000
 FASTER = 0.9
+# Below, what the processor does beside the frame is a tenth of it, and a cache would save nobody anything.
+SHORTEST_NS = 200_000
 # Of 8, 16 or 32 pairs that are faster by chance half of the time, so many are with a probability under 0.4 %.
 NEEDED = {8: 8, 16: 14, 32: 25}
 
@@ -26,21 +28,22 @@ def look_for_cache(
     """Facts: `repeats_computed`, False where a frame's second showing is proven to be over 10 % faster than its first;
     `repeat_ratio`, the median of second to first; `repeat_pairs`. `say` is told (pairs done, pairs in all) before each.
 
-    Every frame is a new one, so that a cache of any size is empty for its first showing.
+    Every frame is a new one, so that a cache of any size is empty for its first showing. Nothing is said of
+    `repeats_computed` where a first showing takes under 0.2 ms.
     """
-    ratios: List[float] = []
+    shown: List[Tuple[int, int]] = []
     say(0, PAIRS)
     pairs = _pairs(pipeline, frames, clock)
     for number in range(pairs):
         say(number, pairs)
-        first_ns, second_ns = _twice(pipeline, frames, number, clock)
-        ratios.append(second_ns / max(first_ns, 1))
-    faster = sum(one < FASTER for one in ratios)
-    return {
-        "repeats_computed": faster < NEEDED[len(ratios)],
-        "repeat_ratio": float(np.median(ratios)),
-        "repeat_pairs": len(ratios),
-    }
+        # Saying it wakes another process, which the next frame would pay for.
+        _infer_ns(pipeline, frames, PAIRS + 1 + number, clock)
+        shown.append(_twice(pipeline, frames, number, clock))
+    ratios = [second_ns / max(first_ns, 1) for first_ns, second_ns in shown]
+    told = {"repeat_ratio": float(np.median(ratios)), "repeat_pairs": len(ratios)}
+    if np.median([first_ns for first_ns, _ in shown]) < SHORTEST_NS:
+        return told
+    return {**told, "repeats_computed": sum(one < FASTER for one in ratios) < NEEDED[len(ratios)]}
 
 
 def _pairs(pipeline: Any, frames: Sequence[Frame], clock: Clock) -> int:

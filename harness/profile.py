@@ -91,8 +91,10 @@ class DeviceProfile(Schema):
         return {key: value for key, value in self.runtimes[runtime].items() if key != "engine"}
 
 
-def read_profile(name: str, folder: Path, address: str = "") -> DeviceProfile:
+def read_profile(name: str, folder: Path, address: str = "", *, options: bool = True) -> DeviceProfile:
     """The profile devices/NAME.toml with NAME.local.toml merged over it and `address` over both.
+
+    options: engines and sensors are asked whether they know theirs; False, for who reads facts only, takes a fifth.
 
     NAME:MODE, also written NAME@MODE, lays that power mode's tables over them; the profile is then called NAME@MODE.
     ConfigError for an unknown device, mode, key, type, value or engine.
@@ -110,9 +112,9 @@ def read_profile(name: str, folder: Path, address: str = "") -> DeviceProfile:
         tables["address"] = address
     if mark:
         _in_mode(tables, mode, path)
-    whole = _checked({**tables, "name": base}, path)
+    whole = _checked({**tables, "name": base}, path, options)
     # All modes: a typing error in one is not first seen on the day that it is asked for.
-    modes = {one: _mode_checked(tables, base, one, path) for one in whole.modes}
+    modes = {one: _mode_checked(tables, base, one, path, options) for one in whole.modes}
     return modes[mode] if mark else whole
 
 
@@ -146,17 +148,17 @@ def _in_mode(tables: dict[str, Any], mode: str, path: Path) -> dict[str, Any]:
     return merged(tables, modes[mode])
 
 
-def _mode_checked(tables: dict[str, Any], base: str, mode: str, path: Path) -> DeviceProfile:
+def _mode_checked(tables: dict[str, Any], base: str, mode: str, path: Path, options: bool) -> DeviceProfile:
     own = tables["modes"][mode].get("conditions", {})
     if not isinstance(own, Mapping) or not own.get("power_mode"):
         raise ConfigError(
             f"the power mode {mode!r} does not say what the device calls it", where=f"{path}, modes.{mode}",
             remedy=f'write [modes.{mode}.conditions] with power_mode = "...", nvpmodel\'s name of it',
         )  # fmt: skip
-    return _checked({**_in_mode(tables, mode, path), "name": base + AT + mode}, Path(f"{path}, modes.{mode}"))
+    return _checked({**_in_mode(tables, mode, path), "name": base + AT + mode}, Path(f"{path}, modes.{mode}"), options)
 
 
-def _checked(tables: dict[str, Any], path: Path) -> DeviceProfile:
+def _checked(tables: dict[str, Any], path: Path, options: bool) -> DeviceProfile:
     profile = check(DeviceProfile, tables, path)
     if profile.address and profile.transport == "local":
         raise ConfigError(
@@ -164,9 +166,9 @@ def _checked(tables: dict[str, Any], path: Path) -> DeviceProfile:
             where=str(path),
             remedy="leave the address out; transports to other machines do not exist yet",
         )
-    for entry in profile.runtimes:
+    for entry in profile.runtimes if options else ():
         _check_engine(profile, entry, f"{path}, runtimes.{entry}")
-    for entry in profile.probes:
+    for entry in profile.probes if options else ():
         _check_probe(profile, entry, f"{path}, probes.{entry}")
     if profile.power and profile.power.probe not in profile.probes:
         raise ConfigError(unknown("probe", profile.power.probe, profile.probes), where=f"{path}, power.probe")

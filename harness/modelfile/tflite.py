@@ -63,6 +63,8 @@ def _tensor(table: Table, buffer_count: int) -> _Tensor:
     sizes = tuple(int(size) for size in table.array(0, "<i4", limit))
     signature = tuple(int(size) for size in table.array(7, "<i4", limit))
     element, buffer = table.number(1, "b"), table.number(2, "I")
+    if any(size < -1 for size in (*sizes, *signature)):
+        raise table.source.damaged(f"the tensor at byte {table.position} has the shape {list(sizes)}")
     if buffer_count and buffer >= buffer_count:
         raise table.source.damaged(f"the tensor at byte {table.position} has buffer {buffer} of {buffer_count}")
     scale, zero_point = _quantisation(table.table(4))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.case import Case
@@ -93,31 +93,32 @@ def against_accepted(
 
     A run is one comparison however many sessions and metrics it has: they all carry its verdicts.
     """
-    judged = outcomes[AGAINST_SESSIONS]
+    decided = {number: told for number, told in outcomes[AGAINST_SESSIONS].items() if told & DECIDED}
     found: tuple[dict[Any, bool], dict[Any, bool]] = {}, {}
-    for head, exactly in _of_accepted(heads, acceptances):
-        told = judged.get(head.number, 0)
-        if told & DECIDED:
-            for comparisons in found if exactly else found[1:]:
-                comparisons[head.case, head.provenance.get("run") or head.id] = bool(told & FAILED)
+    for head, exactly in _of_accepted(heads, acceptances, decided):
+        for comparisons in found if exactly else found[1:]:
+            comparisons[head.case, head.provenance.get("run") or head.id] = bool(decided[head.number] & FAILED)
     of_build, of_model = ([(case.device, alarm) for (case, _), alarm in one.items()] for one in found)
     return of_build, of_model
 
 
-def _of_accepted(heads: Sequence[SessionHead], acceptances: Acceptances) -> Iterator[tuple[SessionHead, bool]]:
-    """Checks of the model file that was accepted then, and whether the whole build is known to be the same."""
+def _of_accepted(
+    heads: Sequence[SessionHead], acceptances: Acceptances, decided: Collection[int]
+) -> Iterator[tuple[SessionHead, bool]]:
+    """Decided checks of the model file that was accepted then, and whether the whole build is known to be the same."""
     cases: dict[Case, list[SessionHead]] = defaultdict(list)
     for head in heads:
         cases[head.case].append(head)
     for members in cases.values():
         baselines = acceptances.of_heads(members)
-        for position, head in enumerate(members):
-            places = baselines.at(position) if head.purpose == CHECK else ()
-            before = next((one for one in map(members.__getitem__, reversed(places)) if one.identity == head.identity),
-                          None)  # fmt: skip
-            if before is not None and head.provenance.get(BUILD[0]) and _build(before)[:-1] == _build(head)[:-1]:
+        checks = (pair for pair in enumerate(members) if pair[1].purpose == CHECK and pair[1].number in decided)
+        for position, head in checks:
+            places, build = baselines.at(position), _build(head)
+            accepted = (one for one in map(members.__getitem__, reversed(places)) if one.identity == head.identity)
+            before = next(map(_build, accepted), None)
+            if before is not None and build[0] and before[:-1] == build[:-1]:
                 # Files that differ from a commit may differ in many ways.
-                yield head, _build(before) == _build(head) and not str(_build(head)[-1]).endswith("+")
+                yield head, before == build and not str(build[-1]).endswith("+")
 
 
 def _build(head: SessionHead) -> tuple[Any, ...]:

@@ -40,7 +40,7 @@ def _floors(root: Path, cases: Iterable[Case]) -> Iterator[tuple[str, float]]:
 
 def _profile(name: str, folder: Path) -> DeviceProfile | None:
     with suppress(*UNREADABLE):
-        return read_profile(name, folder)
+        return read_profile(name, folder, options=False)
     return None
 
 

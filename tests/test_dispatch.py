@@ -154,7 +154,7 @@ def labelled(tmp_path):
     return str(folder)
 
 
-# Frame 148 of a timed job and frame 2 of an untimed one are the third that is predicted.
+# Frame 180 of a timed job and frame 2 of an untimed one are the third that is predicted.
 DEATHS = {
     "crash": "the worker crashed with SIGABRT",
     "fail_at_run": "RuntimeError: the simulated engine fails at this frame",
@@ -167,7 +167,7 @@ DEATHS = {
 
 @pytest.mark.parametrize("fault", DEATHS)
 def test_a_worker_that_dies_while_it_predicts_costs_the_predictions_but_not_the_timed_run(dispatch, labelled, fault):
-    run = dispatch({**EXACT, "fault": fault, "fault_at": 148}, labelled_path=labelled, deadline_s=2.5)
+    run = dispatch({**EXACT, "fault": fault, "fault_at": 180}, labelled_path=labelled, deadline_s=2.5)
     assert run.frame_ns.tolist() == [8_000_280] * 60
     assert run.predictions == ()
 
@@ -396,7 +396,7 @@ def test_the_agent_leaves_a_run_and_status_zero(make_job, out, capsys):
 
 
 def test_the_agent_saves_the_timed_run_before_it_predicts(make_job, out, labelled, capsys):
-    job = make_job({**EXACT, "fault": "fail_at_run", "fault_at": 148}, labelled_path=labelled)
+    job = make_job({**EXACT, "fault": "fail_at_run", "fault_at": 180}, labelled_path=labelled)
     (out / "job.json").write_text(job.to_json())
     assert agent.main([str(out / "job.json"), str(out)]) == agent.FAILED
     assert len(Run.load(out).frame_ns) == 60

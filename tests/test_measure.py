@@ -22,7 +22,7 @@ from harness.tasks import Geometry
 MS = 1_000_000
 EXACT = {"infer_ms": 8, "sigma": 0, "load_ms": 30, "runtime_bytes": 5_000_000, "model_bytes": 7_000_000}
 READ = CLOCK_READ_NS
-REPEATS = 2 * (1 + PAIRS)  # each pair, and one beforehand that says how long they take
+REPEATS = 2 + 3 * PAIRS  # each pair after another frame, and one pair beforehand that says how long they take
 PREPARED = Geometry(1.0, 1.0, 0.0, 0.0)
 
 

@@ -399,11 +399,11 @@ def test_one_limit_that_cannot_be_judged_does_not_hide_the_others(workspace):
     assert "no class called 'brigth', did you mean 'bright'?" in done.output
 
 
-# Without a sensor of power the first timed worker shows the engine 798 frames: 1, 50 to warm up, 660 timed, 21 to see
-# whether the outputs live, 66 to see whether each is computed.
+# Without a sensor of power the first timed worker shows the engine 830 frames: 1, 50 to warm up, 660 timed, 21 to see
+# whether the outputs live, 98 to see whether each is computed.
 @pytest.mark.parametrize("fault", ["fail_at_run", "crash"])
 def test_an_engine_that_fails_at_the_labelled_frames_makes_only_the_accuracy_red(workspace, fault):
-    workspace.add_simulated(sigma=0.0, fault=fault, fault_at=798)
+    workspace.add_simulated(sigma=0.0, fault=fault, fault_at=830)
     workspace.without_power()
     done = workspace.pytest("--device=simulated", "-k", "int8")
     assert done.status == 1

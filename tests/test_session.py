@@ -99,9 +99,9 @@ def test_a_failure_in_the_accuracy_alone_leaves_the_measurement_and_is_remembere
 
 
 def test_a_crash_while_predicting_leaves_what_was_timed_and_is_not_tried_again(make_session, make_model, quick):
-    # The timed worker runs 1 first frame, 10 to warm up, 60 timed, 9 to see whether the outputs live, 66 in pairs.
+    # The timed worker runs 1 first frame, 10 to warm up, 60 timed, 9 to see whether the outputs live, 98 around pairs.
     said = []
-    model = make_model(sigma=0, fault="crash", fault_at=146)
+    model = make_model(sigma=0, fault="crash", fault_at=178)
     session = make_session(model, plan=replace(quick, accuracy_frames=200), said=said, power=None)
     measured = session.measurement(FP32)
     for _ in range(2):
@@ -114,7 +114,7 @@ def test_a_crash_while_predicting_leaves_what_was_timed_and_is_not_tried_again(m
 
 def test_an_engine_that_fails_while_it_predicts_leaves_what_the_same_worker_timed(make_session, make_model, quick):
     said = []
-    model = make_model(sigma=0, fault="fail_at_run", fault_at=146)
+    model = make_model(sigma=0, fault="fail_at_run", fault_at=178)
     session = make_session(model, plan=replace(quick, accuracy_frames=200), said=said, power=None)
     session.accuracy_wanted.add(FP32)
     measured = session.measurement(FP32)

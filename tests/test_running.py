@@ -146,7 +146,7 @@ def test_a_simulated_frame_takes_the_net_power_that_its_file_says(make_session, 
 def test_the_history_keeps_a_disturbed_session_beside_the_one_that_replaced_it(make_session, make_model, quick):
     session = make_session(make_model(sensor_fault="throttled"), plan=replace(quick, runs=2))
     session.measurement(FP32)
-    first, second = records(session, run_record(session, "pytest", "check", ""))
+    first, second = records(session, run_record(session, "pytest", "check", "", selected=False, refused={}))
     assert (first.valid, second.valid) == (False, False)
     assert (len(first.runs), len(second.runs)) == (2, 2)
     assert first.verdicts == ()

@@ -184,7 +184,9 @@ class Row:
             return ""
         if not self.current:
             return "not current"
-        return "" if not self.in_noise else "noise" if self.outcome else "reported"
+        if not any(one.rule for one in self.claims):
+            return "reported"  # nobody judged it, also where its sessions were spoiled
+        return "noise" if self.in_noise else ""
 
 
 @dataclass(frozen=True, kw_only=True)

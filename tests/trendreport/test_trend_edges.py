@@ -54,6 +54,11 @@ def test_only_invalid_sessions_still_have_their_points():
     assert found.series[0].steps == ()
 
 
+def test_what_nobody_judged_is_folded_and_marked_where_its_sessions_were_spoiled():
+    found = trends_of(trend_rows([session(day, {"load_ms": (5.0,)}, valid=False) for day in range(3)]))
+    assert [(one.outcome, one.advice, one.fold) for one in found.rows] == [("INVALID", True, "reported")]
+
+
 def test_only_rounds_beside_another_build_are_a_history_too():
     paired = replace(change("frame_p25_ms", [5.0] * 12, [5.0]), rule="paired-ranks/1", inputs={})
     found = trends_of(trend_rows([session(1, {"frame_p25_ms": (5.0,)}, purpose="paired", verdicts=(paired,))]))

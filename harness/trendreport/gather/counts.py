@@ -111,7 +111,7 @@ def compared(rows: Sequence[Row]) -> str:
     claims = claims_of(rows)
     against = Counter(one.change.against for one in claims if one.change is not None)
     budgets = sum(one.limit is not None for one in claims)
-    judged = sum(row.current and bool(row.outcome) for row in rows)
+    judged = sum(row.current and bool(row.outcome) and row.fold != "reported" for row in rows)
     folded = Counter(row.fold for row in rows)
     counts = [f"{folded[fold]} {words}" for fold, words in FOLDS.items() if folded[fold]]
     parts = [f"{plural(count, 'comparison')} with the {name}" for name, count in sorted(against.items())]

@@ -14,7 +14,6 @@ from benchmarks.trendworld import ACCEPTED, ACCURACY, FRAMES, PROCESSES, CaseHis
 from harness.comparison import FEWEST_SESSIONS, TEST, percent
 from harness.rules import decide
 from harness.stats.bounds import ALPHA
-from harness.stats.sessions import compare_sessions
 from harness.trendreport.metricwords import better_of, unit_of
 
 JUDGED_IN_FULL = 30
@@ -77,7 +76,8 @@ def _outcome(before: tuple[float, ...], count: int, change: float) -> str:
 @lru_cache(maxsize=10_000)
 def _reach(before: tuple[float, ...], count: int) -> tuple[float, float, float]:
     level = sum(before) / len(before)
-    found = compare_sessions(before, [level, level + SECOND][:count], margin=MARGIN, **TEST)  # type: ignore[arg-type]
+    candidate = [level, level + SECOND][:count]
+    found = decide("sessions-t/1", {"baseline": before, "candidate": candidate, "margin": MARGIN, **TEST}).found
     return found.change - found.low, found.high - found.change, found.change
 
 

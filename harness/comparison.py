@@ -14,7 +14,7 @@ from harness.measurement import Measurement
 from harness.metrics import METRICS
 from harness.rules import Outcome, Ruling, decide
 from harness.stats.multiplicity import holm_levels
-from harness.stats.sessions import compare_sessions
+from harness.stats.sessions import SessionComparison, compare_sessions
 from harness.verdict import Change, Verdict, conditions, error_class, given
 from harness.wording import reservation
 
@@ -103,7 +103,8 @@ def _with_levels(questions: Mapping[str, dict[str, Any]], earlier: Earlier) -> d
 
 def _verdict(measurement: Measurement, earlier: Earlier, metric: str, inputs: dict[str, Any]) -> Verdict:
     ruling, gate = decide("sessions-t/1", inputs), metric not in earlier.advice
-    change = _change(metric, earlier, inputs, ruling)
+    found = ruling.found
+    change = None if found is None else change_of(metric, earlier.name, inputs, found)
     value, unit = _shown(metric, mean(inputs["candidate"])), METRICS[metric].unit
     return Verdict(
         case=measurement.case, metric=metric, value=value, unit=unit, limit=None, gate=gate, outcome=ruling.outcome,
@@ -112,13 +113,11 @@ def _verdict(measurement: Measurement, earlier: Earlier, metric: str, inputs: di
     )  # fmt: skip
 
 
-def _change(metric: str, earlier: Earlier, inputs: Mapping[str, Any], ruling: Ruling) -> Change | None:
-    found = ruling.found
-    if found is None:
-        return None
+def change_of(metric: str, against: str, inputs: Mapping[str, Any], found: SessionComparison) -> Change:
+    """What the rule sessions-t/1 found in its inputs; without `before` for a metric that this version does not know."""
     return Change(
-        against=earlier.name, before=_shown(metric, mean(inputs["baseline"])), percent=percent(found.change),
-        low_percent=bound_percent(found.low), high_percent=bound_percent(found.high),
+        against=against, before=_shown(metric, mean(inputs["baseline"])) if metric in METRICS else None,
+        percent=percent(found.change), low_percent=bound_percent(found.low), high_percent=bound_percent(found.high),
         tolerance_percent=100 * inputs["margin"],
         detectable_percent=100 * found.minimum_detectable, count=len(inputs["candidate"]), improved=found.improved,
     )  # fmt: skip

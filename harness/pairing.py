@@ -17,6 +17,7 @@ from harness.preconditions import passing_faults
 from harness.profile import Conditions
 from harness.rules import Outcome, Ruling, decide
 from harness.stats.multiplicity import holm_levels
+from harness.stats.paired import PairedComparison
 from harness.verdict import Change, Verdict, given
 
 ROUNDS = (12, 8, 10, 15, 15)
@@ -108,17 +109,21 @@ def _verdict(
     case: Case, question: Question, runs: Sequence[PairedRun], inputs: dict[str, Any], reference: str
 ) -> Verdict:
     ruling = decide(RULE, inputs)
-    found = ruling.found
     before, value = (_quantile_ms(question, runs, arm) for arm in (REFERENCE, CANDIDATE))
-    change = Change(
-        against=reference, before=before, percent=percent(found.change), low_percent=bound_percent(found.low),
-        high_percent=bound_percent(found.high), tolerance_percent=100 * question.tolerance,
-        detectable_percent=_detectable(found), count=sum(len(run.frame_ns) for run in runs),
-    )  # fmt: skip
+    change = change_of(reference, inputs, ruling.found, before)
     return Verdict(
         case=case, metric=question.metric, value=value, unit="ms", limit=None, gate=question.gate,
         outcome=ruling.outcome, sentence=_sentence(question, ruling, change, inputs), rule=RULE, inputs=inputs,
         change=change,
+    )  # fmt: skip
+
+
+def change_of(against: str, inputs: Mapping[str, Any], found: PairedComparison, before: float | None = None) -> Change:
+    """What the rule paired-ranks/1 found in its inputs, which do not hold `before`: they are ratios."""
+    return Change(
+        against=against, before=before, percent=percent(found.change), low_percent=bound_percent(found.low),
+        high_percent=bound_percent(found.high), tolerance_percent=100 * inputs["margin"],
+        detectable_percent=_detectable(found), count=len(inputs["differences"]),
     )  # fmt: skip
 
 
@@ -142,7 +147,7 @@ def _sentence(question: Question, ruling: Ruling, change: Change, inputs: Mappin
     return f"{said.get(ruling.outcome, 'not decided')}: {figures}"
 
 
-def _detectable(found: Any) -> float | None:
+def _detectable(found: PairedComparison) -> float | None:
     """The change in per cent that 9 of 10 such comparisons prove, from the bound's distance; None without a bound."""
     if not math.isfinite(found.low):
         return None

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.measurement import Measurement
-from harness.metrics import METRICS, worst
+from harness.metrics import METRICS
 from harness.rules import Outcome, decide
 from harness.verdict import Change, Verdict
 
@@ -53,7 +53,7 @@ def slack(values: Sequence[float]) -> float:
 
 
 def _verdict(measurement: Measurement, metric: str, inputs: dict[str, Any], name: str) -> Verdict:
-    value, earlier = (worst(METRICS[metric], inputs[side]) for side in ("now", "before"))
+    value, earlier = _worst(inputs, "now"), _worst(inputs, "before")
     unit = METRICS[metric].unit
     ruling = decide(RULE, inputs)
     said = f"{_figure(value, unit)}, {_figure(earlier, unit)} in the {name}"
@@ -61,20 +61,26 @@ def _verdict(measurement: Measurement, metric: str, inputs: dict[str, Any], name
     return Verdict(
         case=measurement.case, metric=metric, value=value, unit=unit, limit=None, gate=True, outcome=ruling.outcome,
         sentence=said + (worse if ruling.outcome is Outcome.FAIL else ""), rule=RULE, inputs=inputs,
-        change=_change(inputs, value, earlier, name, len(measurement.sessions)),
+        change=change_of(name, inputs, len(measurement.sessions)),
     )  # fmt: skip
 
 
-def _change(inputs: Mapping[str, Any], value: float, earlier: float, name: str, sessions: int) -> Change | None:
-    """None where nothing moved, or where there is nothing to be per cent of."""
+def change_of(against: str, inputs: Mapping[str, Any], count: int) -> Change | None:
+    """What the inputs of the rule exact/1 say; None where nothing moved, or there is nothing to be per cent of."""
+    value, earlier = _worst(inputs, "now"), _worst(inputs, "before")
     lost = earlier - value if inputs["better"] == "more" else value - earlier
     if not earlier or abs(lost) <= inputs["slack"]:
         return None
     percent = 100 * lost / earlier
     return Change(
-        against=name, before=earlier, percent=percent, low_percent=percent, high_percent=percent,
-        tolerance_percent=0.0, detectable_percent=None, count=sessions, improved=lost < 0,
+        against=against, before=earlier, percent=percent, low_percent=percent, high_percent=percent,
+        tolerance_percent=0.0, detectable_percent=None, count=count, improved=lost < 0,
     )  # fmt: skip
+
+
+def _worst(inputs: Mapping[str, Any], side: str) -> float:
+    found: float = (min if inputs["better"] == "more" else max)(inputs[side])
+    return found
 
 
 def _lost(measurement: Measurement, metric: str, name: str) -> Verdict:

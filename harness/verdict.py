@@ -42,12 +42,13 @@ class Change:
     """Against what was before, in per cent; positive is worse. low and high: the bounds that decided, None
     where nothing bounds that side.
 
-    tolerance_percent: still tolerated. detectable_percent: the smallest change that 9 of 10 such comparisons prove.
+    before: what it was then, in the metric's unit; None where only the change is known. tolerance_percent: still
+    tolerated. detectable_percent: the smallest change that 9 of 10 such comparisons prove.
     count: of the sessions or rounds that were compared. improved: better by more than is tolerated, and proven so.
     """
 
     against: str
-    before: float | None
+    before: float | None = None
     percent: float
     low_percent: float | None
     high_percent: float | None

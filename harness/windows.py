@@ -6,6 +6,7 @@ three stages, which never ran one after the other. So no energy is told of such 
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import resource
@@ -139,7 +140,7 @@ def predict(
         while done + len(chunk) < len(frames) and not _full(chunk, runtime):
             chunk.append(pipeline.pre(frames[done + len(chunk)]))
         feeds = [one for one, _ in chunk]
-        answers = while_saying(lambda: runtime.infer_many(feeds), word)  # noqa: B023 - called at once
+        answers = while_saying(functools.partial(runtime.infer_many, feeds), word)
         if len(answers) != len(chunk):
             raise EngineError(f"the tool gave {len(answers)} outputs for {len(chunk)} frames")
         yield from (pipeline.post(outputs, geometry) for outputs, (_, geometry) in zip(answers, chunk))

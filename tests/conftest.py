@@ -1,4 +1,4 @@
-"""What the tests of the spine share: hand-made runs, simulated models with planted faults, jobs, sessions."""
+"""What tests share: hand-made runs, simulated models with planted faults, jobs, sessions, a database server."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from harness.frames import Frame, write_pack
 from harness.measure import measure
 from harness.profile import DeviceProfile
 from harness.session import Session
+from tests.postgresql import server as server
 from tests.simulated import CHECKOUT, QUICK, copied_model, session_over, simulated_device
 
 CASE = Case("simulated", "eyes", "fp32", "simulated")

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 from harness.errors import ConfigError
 from harness.history.files import whole_file
 from harness.record import SessionRecord
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = re.compile(r"[\t\r]|\s*[=+\-@]")
 IDENTITY = "identity."
 
 
 def export_csv(sessions: Sequence[SessionRecord], path: Path) -> int:
     """Write UTF-8 CSV with a header; the number of rows. HarnessError where it cannot be written.
 
-    Text that a spreadsheet would take for a formula gets an apostrophe before it.
+    Text is as `without_formula` makes it.
     """
     table = _table(sessions)
     with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
@@ -26,6 +28,12 @@ def export_csv(sessions: Sequence[SessionRecord], path: Path) -> int:
         writer.writerow(map(_cell, table))
         writer.writerows(map(_cell, row) for row in zip(*table.values()))
     return len(table["session"])
+
+
+def without_formula(text: str) -> str:
+    """The text of a cell, with an apostrophe before it where a spreadsheet would take it for a formula."""
+    # Normal form KC: spreadsheets take the full-width signs of East Asian keyboards for the plain ones.
+    return f"'{text}" if FORMULA.match(normalize("NFKC", text)) else text
 
 
 def export_parquet(sessions: Sequence[SessionRecord], path: Path) -> int:
@@ -65,8 +73,7 @@ def _rows(session: SessionRecord, names: Sequence[str]) -> Iterator[tuple[Any, .
 def _cell(value: Any) -> Any:
     if not isinstance(value, str):
         return value
-    text = _clean(value)
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+    return without_formula(_clean(value))
 
 
 def _column(pyarrow: Any, values: list[Any]) -> Any:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from harness.case import Array, Case
 from harness.record import Annotation
+from harness.verdict import Change
 
 # Position is the code in `Series.outcome`, the worst first; NOT_JUDGED is a session without a verdict on the metric.
 OUTCOMES = ("FAIL", "INVALID", "INCONCLUSIVE", "NOT_COMPARABLE", "NO_BASELINE", "PASS")
@@ -101,20 +102,6 @@ class Series:
     limits: tuple[Limit, ...] = ()
     band: Band | None = None
     steps: tuple[Step, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Change:
-    """Against what was before, in per cent; positive is worse. As in harness.verdict.Change."""
-
-    against: str
-    percent: float
-    low_percent: float | None
-    high_percent: float | None
-    tolerance_percent: float
-    detectable_percent: float | None
-    count: int
-    improved: bool
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,10 +6,11 @@ import math
 
 from harness.trendreport.cells import MISSING, number
 from harness.trendreport.claimchoice import budget_claim, change_claim
-from harness.trendreport.model import Change, Row, Trends
+from harness.trendreport.model import Row, Trends
 from harness.trendreport.page import simulated_note
 from harness.trendreport.page.rowview import simulated
 from harness.trendreport.page.shapes import MISSING_ROW, UNJUDGED
+from harness.verdict import Change
 
 
 def state_of(row: Row) -> str:
@@ -79,10 +80,7 @@ def budget_text(row: Row) -> str:
 def change_text(row: Row) -> str:
     """The change and its interval against what is tolerated: "+1.20 % [-0.30, +2.70], tolerated 5 %"."""
     change = change_of(row)
-    if change is None:
-        return MISSING
-    low, high = (MISSING if one is None else f"{one:+.2f}" for one in (change.low_percent, change.high_percent))
-    return f"{change.percent:+.2f} % [{low}, {high}], tolerated {number(change.tolerance_percent)} %"
+    return MISSING if change is None else f"{change.interval}, tolerated {number(change.tolerance_percent)} %"
 
 
 def detectable_text(row: Row) -> str:

@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harness.case import Case
 from harness.errors import ConfigError, HarnessError
 from harness.history import open_history
 from harness.history.benchmark_import import read_benchmarks
-from harness.history.export import export_csv, export_parquet
+from harness.history.export import export_csv, export_parquet, without_formula
 from harness.metrics import PERCENTILES
 from harness.record import SessionRecord
 from harness.stats.bounds import minimum_frames
@@ -24,6 +26,10 @@ from tests.history.records import record
 
 HEAD = ["session", "at", "purpose", "device", "model", "variant", "runtime", "simulated", "valid", "metric", "process",
         "value"]  # fmt: skip
+
+
+SIGNS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+FORMULAS = ["=cmd()", "@SUM(A1)", "\t=1", "\r=1", " =1", "\u3000\uff1d1", *(f"{sign}1" for sign in SIGNS)]
 
 
 def cells(path: Path) -> list[dict[str, str]]:
@@ -62,11 +68,22 @@ def test_a_history_without_sessions_is_a_table_without_rows(tmp_path):
     assert parquet_cells(tmp_path / "a.parquet") == []
 
 
-@pytest.mark.parametrize("text", ["=cmd()", "+1", "-2", "@SUM(A1)", "\t=1", "\r=1"])
+@pytest.mark.parametrize("text", FORMULAS)
 def test_no_text_is_a_formula_for_a_spreadsheet(tmp_path, text):
     export_csv([record(case=Case(text, "m", "v", "r"), identity={text: text, "number": -2})], tmp_path / "a.csv")
     row = cells(tmp_path / "a.csv")[0]
     assert (row["device"], row[f"identity.{text}"], row["identity.number"]) == (f"'{text}", f"'{text}", "-2")
+
+
+@given(start=st.text(" \t\r\n\u3000", max_size=3), sign=st.sampled_from(SIGNS), rest=st.text(max_size=5))
+def test_a_sign_behind_whatever_space_is_guarded(start, sign, rest):
+    text = start + sign + rest
+    assert without_formula(text) == f"'{text}"
+
+
+@pytest.mark.parametrize("text", ["", " ", "a=1", "1-2", "'=1", "eyes/int8", "me@bench", "\uff11"])
+def test_text_that_is_no_formula_stays(text):
+    assert without_formula(text) == text
 
 
 @pytest.mark.parametrize("text", ['a,"b"\nc', "ü🚗", "\ud800", "\0", "'x"])

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
+import select
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -221,29 +220,36 @@ def test_the_tools_memory_is_not_that_of_the_process_that_starts_it(tmp_path, se
     assert finished.peak_bytes is None or finished.peak_bytes < 20_000_000
 
 
+def readable(descriptor):
+    """Whether there is something to read within some seconds; of a process, that it ended, reaped or not."""
+    return bool(select.select([descriptor], [], [], 20)[0])
+
+
 def gone(pid):
-    """It ended, reaped or not, within some seconds."""
-    for _ in range(200):
-        try:
-            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX":
-                return True
-        except OSError:
-            return True
-        time.sleep(0.05)
-    return False
+    """It ended, or ends within some seconds."""
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return readable(process)
+    finally:
+        os.close(process)
 
 
 def test_kill_9_of_the_worker_takes_the_tool_with_it(tmp_path, checkout):
+    os.mkfifo(tmp_path / "told")
+    told = os.open(tmp_path / "told", os.O_RDONLY | os.O_NONBLOCK)
     script = (
         "import sys; from pathlib import Path; from harness.runtimes.command import Tool\n"
-        "Tool('sh', 'command', 600, {}).run(['-c', 'echo $$; exec sleep 600'], Path(sys.argv[1]))"
+        "Tool('sh', 'command', 600, {}).run(['-c', 'echo $$ > told; exec sleep 600'], Path(sys.argv[1]))"
     )
     with subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], cwd=checkout) as worker:
-        log = tmp_path / "command.log"
-        while not (log.is_file() and log.read_text().endswith("\n")):
-            time.sleep(0.05)
-        worker.send_signal(signal.SIGKILL)
-    assert gone(int(log.read_text()))
+        begun = readable(told)
+        worker.kill()
+    assert begun
+    assert gone(int(os.read(told, 32)))
+    os.close(told)
 
 
 @pytest.mark.parametrize("then", ["exit 0", "sleep 600"])

@@ -13,7 +13,6 @@ from harness.trendreport.model import (
     NOT_JUDGED,
     OUTCOMES,
     Band,
-    Change,
     Claim,
     Limit,
     Overview,
@@ -25,23 +24,20 @@ from harness.trendreport.model import (
     Trends,
     Views,
 )
+from harness.verdict import Change
+from tests.trendreport.histories import time_of
 
 CASE = Case("bench", "eyes", "int8", "ort")
 HOSTILE = '<script>alert(1)</script>\x00\x1b[31m]]>\u202e\ud800=1+1|`@me {{7*7}} "onmouseover=x" \ufffe'
 SESSIONS = 40
-
-
-def times(count: int = SESSIONS) -> tuple[str, ...]:
-    """One session a day from 2026-01-01 on."""
-    days = np.datetime64("2026-01-01T03:00:00") + np.arange(count) * np.timedelta64(1, "D")
-    return tuple(f"{one}Z" for one in days)
+NEWEST = time_of(SESSIONS - 1)
 
 
 def track(case: Case = CASE, count: int = SESSIONS, **changes: Any) -> Track:
     """One session a day of one build; one of them, number 7, is invalid."""
     values: dict[str, Any] = {
         "case": case, "engine": "onnxruntime 1.2.3", "simulated": False,
-        "ids": tuple(f"{number:032x}" for number in range(count)), "at": times(count),
+        "ids": tuple(f"{number:032x}" for number in range(count)), "at": tuple(time_of(day) for day in range(count)),
         "purpose": ("check",) * count, "valid": np.arange(count) != 7, "identity": np.zeros(count, np.int64),
         "commit": tuple(f"{number // 5:040x}" for number in range(count)), "subject": ("change",) * count,
         "build": ("ab" * 32,) * count, "command": ("pytest suites/",) * count, "run": ("0" * 12,) * count,
@@ -68,7 +64,7 @@ def series(metric: str = "frame_p99_ms", count: int = SESSIONS, newest: str = "P
 def change(percent: float = 1.0, **changes: Any) -> Change:
     """A change with an interval of half a per cent to each side, against 5 %."""
     values: dict[str, Any] = {
-        "against": "the accepted baseline", "percent": percent, "low_percent": percent - 0.5,
+        "against": "the accepted baseline", "before": 10.0, "percent": percent, "low_percent": percent - 0.5,
         "high_percent": percent + 0.5, "tolerance_percent": 5.0, "detectable_percent": 2.1, "count": 12,
         "improved": False,
     }  # fmt: skip
@@ -87,7 +83,7 @@ def claim(outcome: str = "PASS", **changes: Any) -> Claim:
 def row(metric: str = "frame_p99_ms", outcome: str = "PASS", **changes: Any) -> Row:
     """A row of the first case and its newest session; open unless it passed."""
     values: dict[str, Any] = {
-        "case": CASE, "metric": metric, "unit": "ms", "value": 10.25, "at": times()[-1], "outcome": outcome,
+        "case": CASE, "metric": metric, "unit": "ms", "value": 10.25, "at": NEWEST, "outcome": outcome,
         "advice": False, "weight": 0.0, "in_noise": outcome in ("PASS", ""), "track": 0, "series": 0, "flags": (),
         "claims": (claim(outcome),) if outcome else (), "missing": "",
     }  # fmt: skip
@@ -106,9 +102,9 @@ def overview(state: str = "PASS", **changes: Any) -> Overview:
 def trends(*rows: Row, **changes: Any) -> Trends:
     """These rows over one track with one series."""
     values: dict[str, Any] = {
-        "newest": times()[-1], "identities": ({"engine": "1.2.2"}, {"engine": "1.2.3"}), "tracks": (track(),),
+        "newest": NEWEST, "identities": ({"engine": "1.2.2"}, {"engine": "1.2.3"}), "tracks": (track(),),
         "series": (series(),), "rows": rows, "overview": overview(),
-        "annotations": (Annotation(at=times()[30], kind="firmware", text="new BSP", author="ann"),),
+        "annotations": (Annotation(at=time_of(30), kind="firmware", text="new BSP", author="ann"),),
         "views": Views(tables=(Table(title="Engines", columns=("engine", "ms"), rows=(("ort", "10"),)),)),
         "health": (Table(title="Boards", columns=("board", "faults"), rows=(("bench", "0"),), notes=("few",)),),
         "notes": ("3 metrics are left out",),
@@ -142,11 +138,11 @@ def hostile() -> Trends:
     return trends(
         row(HOSTILE, "FAIL", case=case, unit=HOSTILE, claims=(said,)),
         row(HOSTILE, "", case=case, missing=HOSTILE, flags=("missing",), in_noise=False),
-        newest=times()[-1], identities=({HOSTILE: HOSTILE},),
+        newest=NEWEST, identities=({HOSTILE: HOSTILE},),
         tracks=(track(case, subject=(HOSTILE,) * SESSIONS, commit=(HOSTILE,) * SESSIONS,
                       command=(HOSTILE,) * SESSIONS, engine=HOSTILE, boundaries=((3, HOSTILE),)),),
         series=(series(HOSTILE, unit=HOSTILE),),
-        annotations=(Annotation(at=times()[3], kind=HOSTILE, text=HOSTILE, author=HOSTILE),),
+        annotations=(Annotation(at=time_of(3), kind=HOSTILE, text=HOSTILE, author=HOSTILE),),
         views=Views(tables=(table,)), health=(table,), provenance=(table,), notes=(HOSTILE,),
         overview=overview("FAIL", sentence=HOSTILE, next_step=HOSTILE, compared=HOSTILE, failed=(HOSTILE,),
                           new=(HOSTILE,), missing=(HOSTILE,), simulated=(HOSTILE,), not_asked=(HOSTILE,)),

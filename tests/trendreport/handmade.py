@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 
 from harness.budgets import DERIVED
 from harness.case import Case
-from harness.history.trendrows import MeanRows, OutcomeRow, SessionHead, TrendRows
 from harness.metrics import METRICS
-from harness.record import Annotation, RunRecord, SessionRecord
 from harness.trendreport.model import Limit, Overview, Series, Track, Trends
+from tests.trendreport.histories import time_of
 
 PLAIN = {"soc": "i.MX8MP", "task": "t1", "frames": "f1", "protocol": 2, "plan_name": "standard", "plan_frames": 660}
 BUILD = "ab" * 32
@@ -54,11 +52,10 @@ def trends(*cases: Made, **changes: Any) -> Trends:
 
 def _track(index: int, one: Made) -> Track:
     count = one.sessions
-    days = (datetime(2026, 1, 1, 3) + timedelta(days=one.first_day + day) for day in range(count))
     return Track(
         case=one.case, engine=one.engine, simulated=one.simulated,
         ids=tuple(f"{index:04x}{day:028x}" for day in range(count)),
-        at=tuple(day.strftime("%Y-%m-%dT%H:%M:%SZ") for day in days),
+        at=tuple(time_of(one.first_day + day) for day in range(count)),
         purpose=tuple(one.purpose or ["check"] * count), valid=np.array(one.valid or [True] * count, bool),
         identity=np.full(count, index), commit=("abc",) * count, subject=("",) * count,
         build=tuple(one.build or [BUILD] * count), command=("pytest suites/",) * count,
@@ -77,32 +74,4 @@ def _one_series(index: int, one: Made, metric: str, values: Sequence[float | Non
         track=index, metric=metric, unit=unit.unit, better=unit.better, index=np.array(known, np.int64),
         value=np.array([values[place] for place in known], np.float64), outcome=np.zeros(len(known), np.int8),
         limits=one.limits.get(metric, ()),
-    )  # fmt: skip
-
-
-def trend_rows(
-    sessions: Sequence[SessionRecord], runs: Sequence[RunRecord] = (), annotations: Sequence[Annotation] = ()
-) -> TrendRows:
-    """What History.trend_rows gives of these, without a file: recorded in this order, numbered from 1."""
-    numbered = list(enumerate(sessions, start=1))
-    ordered = sorted(numbered, key=lambda pair: (pair[1].at, pair[0]))
-    identities: list[Mapping[str, Any]] = []
-    identities.extend(one.identity for _, one in ordered if one.identity not in identities)
-    metrics = sorted({metric for one in sessions for metric in one.values})
-    means = [(number, metrics.index(metric), float(np.mean(values)))
-             for number, one in numbered for metric, values in sorted(one.values.items())]  # fmt: skip
-    columns = list(zip(*means, strict=True)) or [(), (), ()]
-    return TrendRows(
-        heads=[SessionHead(number, one.id, one.at, one.purpose, one.case, identities.index(one.identity),
-                           one.provenance, one.simulated, one.valid) for number, one in ordered],
-        identities=identities,
-        means=MeanRows(
-            metrics=tuple(metrics), session=np.array(columns[0], np.int64), metric=np.array(columns[1], np.int32),
-            value=np.array(columns[2], np.float64),
-        ),
-        outcomes=[OutcomeRow(number, one.metric, one.outcome, one.gate, one.rule, one.value, one.limit, one.error_class)
-                  for number, record in numbered for one in record.verdicts],
-        newest={number: one.verdicts for number, one in {one.case: (number, one) for number, one in ordered
-                                                         if one.verdicts}.values()},
-        annotations=annotations, runs=runs,
     )  # fmt: skip

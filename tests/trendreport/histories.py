@@ -24,7 +24,11 @@ from harness.verdict import Verdict
 CASE = Case("bench", "eyes", "int8", "ort")
 PARENT = Case("bench", "eyes", "fp32", "ort")
 IDENTITY = {"device": "bench", "soc": "i.MX8MP", "cores": 4, "engine": "onnxruntime", "version": "1.2.3"}
-START = datetime(2026, 1, 1, 3)
+
+
+def time_of(day: int) -> str:
+    """The time of that day's session, counted from 2026-01-01."""
+    return f"{datetime(2026, 1, 1, 3) + timedelta(days=day):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def frames_run(typical_ms: float = 5.0, frames: int = 300, seed: int = 0, **facts: Any) -> Run:
@@ -75,9 +79,9 @@ def session(day: int, values: Mapping[str, Sequence[float]], **changes: Any) -> 
     name = hashlib.sha256(f"{case.key} {day} {purpose} {changes.get('seed', 0)}".encode()).hexdigest()
     changes.pop("seed", None)
     made: dict[str, Any] = {
-        "id": name[:32], "at": (START + timedelta(days=day)).strftime("%Y-%m-%dT%H:%M:%SZ"), "purpose": purpose,
-        "case": case, "plan": Plan("quick", 300), "identity": {**IDENTITY, "device": case.device},
-        "context": {"background_percent": 0.5}, "simulated": False, "valid": True,
+        "id": name[:32], "at": time_of(day), "purpose": purpose, "case": case, "plan": Plan("quick", 300),
+        "identity": {**IDENTITY, "device": case.device}, "context": {"background_percent": 0.5},
+        "simulated": False, "valid": True,
         "provenance": {
             "commit": f"{day:012x}", "subject": f"change {day}", "model_sha256": "ab" * 32, "harness": "0.1.0",
             "command": f"pytest suites/ --device={case.device}", "run": f"run{day:09}",
@@ -133,9 +137,9 @@ def state(metric: str, outcome: str, sentence: str = "so it was seen", gate: boo
 def run(day: int, *asked: Case, failures: Sequence[Failure] = (), **changes: Any) -> RunRecord:
     """The run whose sessions `session` makes for that day."""
     made: dict[str, Any] = {
-        "run": f"run{day:09}", "at": (START + timedelta(days=day)).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "device": asked[0].device if asked else "bench", "command": "pytest suites/", "purpose": "check",
-        "policy": "nightly", "interrupted": False, "asked": tuple(one.key for one in asked),
+        "run": f"run{day:09}", "at": time_of(day), "device": asked[0].device if asked else "bench",
+        "command": "pytest suites/", "purpose": "check", "policy": "nightly", "interrupted": False,
+        "asked": tuple(one.key for one in asked),
     }  # fmt: skip
     return RunRecord(**{**made, **changes}, failures=tuple(failures))
 

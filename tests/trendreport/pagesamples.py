@@ -13,7 +13,6 @@ from harness.trendreport.model import (
     NOT_JUDGED,
     OUTCOMES,
     Band,
-    Change,
     Claim,
     Limit,
     Overview,
@@ -27,6 +26,7 @@ from harness.trendreport.model import (
     Trends,
     Views,
 )
+from harness.verdict import Change
 
 METRICS = (("frame_p99_ms", "ms", 40.0), ("frame_p25_ms", "ms", 21.0), ("load_ms", "ms", 151.0),
            ("peak_memory_mb", "MB", 93.2), ("energy_per_frame_mj", "mJ", 3.1))  # fmt: skip

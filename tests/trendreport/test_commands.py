@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 import resource
 import sqlite3
@@ -18,7 +19,8 @@ import pytest
 
 from harness.cli import main
 from harness.history import open_history
-from tests.trendreport.histories import frames_run, session, steady_case, write_history
+from harness.record import Failure
+from tests.trendreport.histories import CASE, PARENT, frames_run, run, session, steady_case, write_history
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -62,6 +64,26 @@ def test_the_same_history_gives_the_same_bytes_in_any_process_and_folder(filled,
     first, second = (sorted((tmp_path / seed).iterdir()) for seed in ("1", "2"))
     assert [one.name for one in first] == [one.name for one in second]
     assert [one.read_bytes() for one in first] == [one.read_bytes() for one in second]
+
+
+def test_a_history_in_postgresql_gives_the_same_bytes_as_one_in_sqlite(harness, server, tmp_path):
+    server.sql("CREATE SCHEMA reported")
+    odd = session(16, {"load_ms": (math.pi, 1e-300)}, valid=False, simulated=True, context={"said": "\u00fc\x00\ud800"})
+    later = steady_case(PARENT, days=30, seed=2)[::-1]
+    silent = Failure(case=CASE, metric="", kind="TransportError", sentence="the board is silent")
+    written = []
+    for location in ("history.sqlite", server.url("reported")):
+        with open_history(location) as history:
+            for one in (*later, odd, *steady_case(days=16)):
+                history.record(one)
+            history.record_run(run(29, CASE, PARENT, failures=[silent]))
+            for text in ("new BSP", "Z before a", "a after Z"):
+                history.annotate(None, "2026-01-05T00:00:00Z", "note", text, "ann")
+        status, said, _ = harness("report", "--history", location, "--twins", "--detail", later[0].id)
+        assert status == 0
+        written.append([said, *(one.read_bytes() for one in sorted((tmp_path / "reports").iterdir()))])
+    assert len(written[0]) == 7
+    assert written[0] == written[1]
 
 
 def test_twins_lie_beside_the_page(harness, filled, tmp_path):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -17,8 +16,8 @@ from harness.record import Annotation, Failure, RecordedVerdict, RunRecord, Sess
 from harness.telemetry import Channel, Trace, empty_trace
 from harness.trendreport.health import health_of
 from harness.trendreport.model import Step, Table
-from tests.trendreport.handmade import HOSTILE, Made, trend_rows, trends
-from tests.trendreport.histories import CASE, IDENTITY, START, budget, frames_run, session, write_history
+from tests.trendreport.handmade import HOSTILE, Made, trends
+from tests.trendreport.histories import CASE, IDENTITY, budget, frames_run, session, time_of, trend_rows, write_history
 
 OTHER = Case("thor", "eyes", "int8", "trt")
 SAME = {"model_sha256": "ab" * 32, "harness": "0.1.0", "commit": "abc123def456"}
@@ -104,8 +103,7 @@ def test_a_model_file_that_was_accepted_on_another_commit_is_counted_by_itself()
 
 
 def remark(kind: str, day: int, case: Case = CASE) -> Annotation:
-    at = (START + timedelta(days=day)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return Annotation(at=at, kind=kind, text="so", author="ann", case_key=case.key)
+    return Annotation(at=time_of(day), kind=kind, text="so", author="ann", case_key=case.key)
 
 
 NEW = {"model_sha256": "cd" * 32}

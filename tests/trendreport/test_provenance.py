@@ -16,8 +16,8 @@ from harness.record import Annotation, SessionRecord
 from harness.telemetry import Channel, Trace
 from harness.trendreport.model import Table
 from harness.trendreport.provenance import provenance_of
-from tests.trendreport.handmade import HOSTILE, trend_rows, trends
-from tests.trendreport.histories import CASE, IDENTITY, frames_run, session
+from tests.trendreport.handmade import HOSTILE, trends
+from tests.trendreport.histories import CASE, IDENTITY, frames_run, session, trend_rows
 
 THOR = Case("thor", "eyes", "int8", "trt")
 

@@ -25,7 +25,6 @@ from harness.history import open_history
 from harness.trendreport.serving.serve import OWN_NAMES, Handler, ReportServer
 from harness.trendreport.serving.site import Answer, Site
 from harness.trendreport.serving.watch import history_state
-from tests.history.conftest import server  # noqa: F401
 from tests.trendreport.histories import session, steady_case, write_history
 
 PATHS = {"/": "text/html; charset=utf-8", "/trends.json": "application/json", "/metrics": "text/plain; version=0.0.4"}
@@ -342,7 +341,7 @@ def test_beyond_this_machine_it_warns(started):
     assert process.stderr.readline().startswith("warning: whoever reaches this machine can read it")
 
 
-def test_the_state_of_a_database_follows_what_is_written(server):  # noqa: F811
+def test_the_state_of_a_database_follows_what_is_written(server):
     server.sql("CREATE SCHEMA watched")
     location = server.url("watched")
     with open_history(location) as history:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ from harness.comparison import Earlier, judge_change
 from harness.measurement import Measurement
 from harness.paired import PairedRun
 from harness.pairing import judge_pair
+from harness.record import RecordedVerdict
 from harness.trendreport.gather.claims import claim_of
 from harness.unchanged import judge_unchanged
 from harness.verdict import judge
@@ -40,14 +41,19 @@ def rounds(slower: float, count: int = 20) -> PairedRun:
     return PairedRun(frame_ns=ns, cpu_ns=ns, load_ns=np.ones((count, 3), np.int64), facts={})
 
 
+def exact(metric: str, before: list[float], now: list[float]) -> RecordedVerdict:
+    """A verdict on what must not fall at all."""
+    inputs = {"before": before, "now": now, "better": "more", "slack": 0.006}
+    return replace(change(metric, [5.0] * 12, [5.0]), rule="exact/1", inputs=inputs)
+
+
 @pytest.mark.parametrize("name", ["accepted baseline", "last 7 runs"])
 @pytest.mark.parametrize("session_ms", [(5.0,), (5.5, 5.52, 5.48), (4.0, 4.0, 4.01)])
 def test_a_comparison_with_sessions_of_before_is_the_one_that_was_judged(measured, session_ms, name):
     (verdict,) = judge_change(measured(*session_ms), Earlier(name=name, logs=LOGS), {"frame_p25_ms": 5.0})
     claim = claim_of(recorded(verdict))
-    expected = {**asdict(verdict.change)}
-    assert expected.pop("before") > 0
-    assert asdict(claim.change) == expected
+    assert claim.change == verdict.change
+    assert claim.change.before == pytest.approx(5.0)
     assert (claim.kind, claim.outcome, claim.sentence) == ("change", verdict.outcome.value, verdict.sentence)
 
 
@@ -55,9 +61,7 @@ def test_a_comparison_with_sessions_of_before_is_the_one_that_was_judged(measure
 def test_a_comparison_with_another_build_is_the_one_that_was_judged(slower):
     for verdict in judge_pair(CASE, [rounds(slower)], "HEAD~1 (against, all)"):
         claim = claim_of(recorded(verdict))
-        expected = {**asdict(verdict.change)}
-        expected.pop("before")
-        assert asdict(claim.change) == expected
+        assert claim.change == replace(verdict.change, before=None), "its inputs are ratios"
         assert claim.evidence == "20 rounds"
 
 
@@ -69,9 +73,8 @@ def test_what_must_not_change_at_all_shows_its_change(measured, before, percent)
     if percent is None:
         assert claim.change is verdict.change is None
     else:
-        expected = {**asdict(verdict.change)}
-        expected.pop("before")
-        assert asdict(claim.change) == expected
+        assert claim.change == verdict.change
+        assert (claim.change.before, claim.change.against) == (before, "accepted baseline")
         assert claim.change.percent == pytest.approx(percent, abs=0.001)
 
 
@@ -110,6 +113,18 @@ def test_numbers_that_were_disqualified_show_no_change():
 def test_a_rule_or_inputs_of_another_version_leave_outcome_and_sentence(changes):
     claim = claim_of(replace(change("frame_p25_ms", [5.0] * 12, [5.0, 5.0]), **changes))
     assert (claim.outcome, claim.sentence, claim.change) == ("PASS", "compared", None)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "before", "percent"),
+    [
+        (change("glow_ms", [5.0, 5.1] * 6, [5.5, 5.5]), None, 8.91),
+        (exact("glow_percent", [90.0, 91.0], [45.0]), 90.0, 50.0),
+    ],
+)
+def test_a_metric_that_this_version_does_not_know_keeps_its_change(verdict, before, percent):
+    found = claim_of(verdict).change
+    assert (found.before, found.percent) == (before, pytest.approx(percent, abs=0.01))
 
 
 def test_a_change_that_is_no_number_is_left_out():

@@ -7,7 +7,8 @@ from itertools import pairwise
 import pytest
 
 from harness.trendreport.gather.weight import in_noise, verdict_of, weight_of
-from harness.trendreport.model import Change, Claim
+from harness.trendreport.model import Claim
+from harness.verdict import Change
 
 
 def claim(outcome, gate=True, **changes):

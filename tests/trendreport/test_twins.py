@@ -69,7 +69,10 @@ def test_json_holds_every_row_with_its_claims_and_every_point():
     assert [one["key"] for one in found["rows"]] == [one.key for one in shown.rows]
     assert found["rows"][0]["missing"] == "the case was not reached"
     assert found["rows"][0]["value"] is None
-    assert found["rows"][4]["claims"][0]["change"]["percent"] == 2.0
+    assert found["rows"][4]["claims"][0]["change"] == {
+        "against": "the accepted baseline", "before": 10.0, "percent": 2.0, "low_percent": 1.5, "high_percent": 2.5,
+        "tolerance_percent": 5.0, "detectable_percent": 2.1, "count": 12, "improved": False,
+    }  # fmt: skip
     series, sessions = found["series"][0], found["tracks"][0]
     assert series["value"] == shown.series[0].value.tolist()
     assert [found["outcomes"][code] for code in series["outcome"][-2:]] == ["PASS", "PASS"]

@@ -7,15 +7,15 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeVar
 
-from harness.comparison import bound_percent, percent
+from harness import comparison, pairing, unchanged
 from harness.errors import HarnessError
-from harness.metrics import METRICS, worst
 from harness.record import RecordedVerdict
 from harness.rules import decide
 from harness.trendreport.cells import plural
 from harness.trendreport.gather.points import code_of
 from harness.trendreport.metricwords import better_of
-from harness.trendreport.model import OUTCOMES, Change, Claim
+from harness.trendreport.model import OUTCOMES, Claim
+from harness.verdict import Change
 
 Asked = TypeVar("Asked")
 Found = TypeVar("Found")
@@ -31,8 +31,6 @@ BROKEN = (HarnessError, ArithmeticError, AttributeError, LookupError, TypeError,
 # The names that harness.lookback gives to what it compares with, and where harness.pairing puts the other build's.
 BEFORE, EARLIER = r"(accepted baseline|last \d+ runs)", "sessions before"
 BUILD, OTHER_BUILD = r"against (.+), tolerated ", "other build"
-# As in harness.pairing: one-sided 0.1 %, what Holm and five looks leave of 1 %, and 90 % power.
-LEVEL_Z, POWER_Z = 3.1, 1.3
 
 
 def claim_of(verdict: RecordedVerdict) -> Claim:
@@ -82,52 +80,21 @@ def _finite(change: Change | None) -> Change | None:
 
 
 def _against_sessions(verdict: RecordedVerdict) -> Change | None:
-    """As harness.comparison has it."""
     found = decide(verdict.rule, verdict.inputs).found
-    if found is None:
-        return None
-    return Change(
-        against=_named(BEFORE, verdict, EARLIER), percent=percent(found.change),
-        low_percent=bound_percent(found.low), high_percent=bound_percent(found.high),
-        tolerance_percent=100 * verdict.inputs["margin"], detectable_percent=100 * found.minimum_detectable,
-        count=len(verdict.inputs["candidate"]), improved=found.improved,
-    )  # fmt: skip
+    against = _named(BEFORE, verdict, EARLIER)
+    return None if found is None else comparison.change_of(verdict.metric, against, verdict.inputs, found)
 
 
 def _against_build(verdict: RecordedVerdict) -> Change | None:
-    """As harness.pairing has it."""
     found = decide(verdict.rule, verdict.inputs).found
-    if found is None:
-        return None
-    return Change(
-        against=_named(BUILD, verdict, OTHER_BUILD), percent=percent(found.change),
-        low_percent=bound_percent(found.low), high_percent=bound_percent(found.high),
-        tolerance_percent=100 * verdict.inputs["margin"], detectable_percent=_detectable(found),
-        count=len(verdict.inputs["differences"]), improved=False,
-    )  # fmt: skip
-
-
-def _detectable(found: Any) -> float | None:
-    if not math.isfinite(found.low):
-        return None
-    return percent((found.change - found.low) * (LEVEL_Z + POWER_Z) / LEVEL_Z)
+    against = _named(BUILD, verdict, OTHER_BUILD)
+    return None if found is None else pairing.change_of(against, verdict.inputs, found)
 
 
 def _against_exactly(verdict: RecordedVerdict) -> Change | None:
-    """As harness.unchanged has it: None where nothing moved, or where there is nothing to be per cent of.
-
-    count: of the values, since nobody kept of how many sessions they are.
-    """
-    inputs = verdict.inputs
-    before, now = (worst(METRICS[verdict.metric], inputs[side]) for side in ("before", "now"))
-    lost = before - now if inputs["better"] == "more" else now - before
-    if not before or abs(lost) <= inputs["slack"]:
-        return None
-    change = 100 * lost / before
-    return Change(
-        against=_named(BEFORE, verdict, EARLIER), percent=change, low_percent=change, high_percent=change,
-        tolerance_percent=0.0, detectable_percent=None, count=len(inputs["now"]), improved=lost < 0,
-    )  # fmt: skip
+    """count: of the values, since nobody kept of how many sessions they are."""
+    against = _named(BEFORE, verdict, EARLIER)
+    return unchanged.change_of(against, verdict.inputs, len(verdict.inputs["now"]))
 
 
 def _named(pattern: str, verdict: RecordedVerdict, otherwise: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.comparison import TEST
-from harness.trendreport.model import OUTCOMES, Change, Claim
+from harness.trendreport.model import OUTCOMES, Claim
+from harness.verdict import Change
 
 # A gain or loss that is not worth a red light, in per cent; the same in both comparisons.
 DONT_CARE_PERCENT = 100 * TEST["dont_care"]

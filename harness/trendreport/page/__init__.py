@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 from harness.trendreport.cells import SIMULATED, number
@@ -47,7 +48,7 @@ def page(trends: Trends, *, commit_url: str = "") -> str:
     from markupsafe import Markup
 
     link = checked_commit_url(commit_url)
-    script, style = page_script(), _asset("page.css")
+    script, style = page_script(), page_style()
     elements = detail_elements(trends.details)
     return _templates().get_template("page.html").render(
         **_head(trends), **_body(trends, link),
@@ -62,6 +63,12 @@ def page_script() -> str:
     """All scripts in one function, so that none of their names is seen outside; `html.js` says that scripts run."""
     body = "\n".join(short(_asset(name)) for name in SCRIPTS)
     return f'(() => {{\n"use strict";\ndocument.documentElement.classList.add("js");\n{body}\n}})();'
+
+
+@cache
+def page_style() -> str:
+    """page.css, with the declarations of dark.css in both of its rules for the dark."""
+    return _asset("page.css").replace("    /* dark.css */\n", indent(_asset("dark.css"), "    "))
 
 
 def short(script: str) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from harness.trendreport.gather.weight import DONT_CARE_PERCENT
-from harness.trendreport.model import Change
 from harness.trendreport.page.shapes import mark_class
+from harness.verdict import Change
 
 WIDTH, HEIGHT = 120, 12
 # Of the limit; more is drawn to the edge.

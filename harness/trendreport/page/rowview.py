@@ -141,9 +141,8 @@ def _change(claim: Claim, row: Row) -> Bar:
     """The change with its interval against what is tolerated; a side that nothing bounds is a dash."""
     change = claim.change
     assert change is not None  # as `change_claim` chose
-    low, high = (MISSING if one is None else f"{one:+.2f}" for one in (change.low_percent, change.high_percent))
     return Bar(
-        text=f"{change.percent:+.2f} % [{low}, {high}]",
+        text=change.interval,
         note=f"tolerated {number(change.tolerance_percent)} %, against {change.against}{_advice(claim)}",
         svg=interval_bar(change, _ink(claim, row)),
     )

@@ -5,10 +5,9 @@ from __future__ import annotations
 import csv
 import io
 from typing import Any
-from unicodedata import normalize
 
 from harness.errors import printable
-from harness.history.export import FORMULA_STARTS
+from harness.history.export import without_formula
 from harness.trendreport.claimchoice import budget_claim
 from harness.trendreport.model import Row, Trends
 from harness.trendreport.phrases import change_of, flags_of, sentences, state_of
@@ -23,7 +22,7 @@ HEADER = (
 def csv_twin(trends: Trends) -> str:
     """CSV as in RFC 4180 with a header, a line per row, the weightiest first; what is unmeasured is an empty cell.
 
-    Text that a spreadsheet would take for a formula gets an apostrophe before it.
+    Text is as `without_formula` makes it.
     """
     file = io.StringIO(newline="")
     writer = csv.writer(file)
@@ -49,8 +48,4 @@ def _cells(row: Row, trends: Trends) -> tuple[Any, ...]:
 def _cell(value: Any) -> Any:
     if isinstance(value, bool):
         return str(value).lower()
-    if not isinstance(value, str):
-        return value
-    text = printable(value)
-    # Normal form KC: spreadsheets take the full-width signs of East Asian keyboards for the plain ones.
-    return f"'{text}" if normalize("NFKC", text).lstrip().startswith(FORMULA_STARTS) else text
+    return without_formula(printable(value)) if isinstance(value, str) else value

@@ -15,6 +15,7 @@ import pytest
 
 from harness.trendreport.model import Trends
 from harness.trendreport.page import PACKAGE, SCRIPTS, page
+from tests.absent import absent
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 WIDTH, HEIGHT = 1280, 900
@@ -40,14 +41,14 @@ for (const name of ["alert", "confirm", "prompt"]) window[name] = (text) => seen
 
 
 def chromium(*arguments: str, scripts: bool = True) -> Any:
-    """A headless Chromium; skipped, and said so, where the machine has none."""
+    """A headless Chromium; skipped, or failed in CI, where the machine has none."""
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
     browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     steersman = shutil.which("chromedriver")
     if not browser or not steersman:
-        pytest.skip("no Chromium with chromedriver on this machine: apt-get install chromium chromium-driver")
+        absent("no Chromium with chromedriver on this machine: apt-get install chromium chromium-driver")
     options = webdriver.ChromeOptions()
     options.binary_location = browser
     usual = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--force-prefers-reduced-motion")
@@ -60,10 +61,10 @@ def chromium(*arguments: str, scripts: bool = True) -> Any:
 
 
 def axe_source() -> str:
-    """axe-core's text: the file that DMS_AXE names, else that of .tox/axe; skipped, and said so, without."""
+    """axe-core's text: the file that DMS_AXE names, else that of .tox/axe; skipped, or failed in CI, without."""
     place = os.environ.get("DMS_AXE") or CHECKOUT / ".tox" / "axe" / "node_modules" / "axe-core" / "axe.min.js"
     if not Path(place).is_file():
-        pytest.skip(f"no axe-core at {place}: npm install --prefix .tox/axe axe-core")
+        absent(f"no axe-core at {place}: npm install --prefix .tox/axe axe-core")
     return Path(place).read_text(encoding="utf-8")
 
 

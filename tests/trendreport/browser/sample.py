@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,6 @@ from harness.trendreport.model import (
     NOT_JUDGED,
     OUTCOMES,
     Band,
-    Change,
     Claim,
     Limit,
     Overview,
@@ -28,8 +26,9 @@ from harness.trendreport.model import (
     Trends,
     Views,
 )
+from harness.verdict import Change
+from tests.trendreport.histories import time_of
 
-START = datetime(2026, 1, 1, 3)
 FAIL, PASS = OUTCOMES.index("FAIL"), OUTCOMES.index("PASS")
 METRICS = (("frame_p99_ms", "ms", "less"), ("frame_p25_ms", "ms", "less"), ("accuracy_min_percent", "%", "more"))
 STAGES = (("load", 150.0), ("pre", 0.5), ("infer", 4.0), ("post", 0.4))
@@ -52,7 +51,7 @@ def track(of: Case, sessions: int, **changes: Any) -> Track:
     made = Track(
         case=of, engine="onnxruntime 1.2.3", simulated=False,
         ids=tuple(hashlib.sha256(f"{of.key} {day}".encode()).hexdigest()[:32] for day in days),
-        at=tuple((START + timedelta(days=day)).strftime("%Y-%m-%dT%H:%M:%SZ") for day in days),
+        at=tuple(time_of(day) for day in days),
         purpose=tuple("accept" if day < 12 else "check" for day in days),
         valid=np.array([day % 17 != 16 for day in days], bool), identity=np.array([int(day >= turn) for day in days]),
         commit=tuple(f"{day // 3:012x}" for day in days), subject=tuple(f"change {day // 3}" for day in days),
@@ -95,13 +94,9 @@ def row(of: Series, place: int, on: Track, **changes: Any) -> Row:
         detectable_percent=1.2, count=12, improved=False,
     )  # fmt: skip
     claim = Claim(
-        kind="change",
-        rule="sessions-t/1",
-        outcome=outcome,
-        gate=True,
-        sentence=f"{of.metric} rose by 10 %",
+        kind="change", rule="sessions-t/1", outcome=outcome, gate=True, sentence=f"{of.metric} rose by 10 %",
         change=change,
-    )
+    )  # fmt: skip
     made = Row(
         case=on.case, metric=of.metric, unit=of.unit, value=value, at=last, outcome=outcome, advice=False,
         weight=-place, in_noise=outcome == "PASS", track=of.track, series=place, claims=(claim,),

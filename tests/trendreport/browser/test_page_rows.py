@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from harness.trendreport.model import Trends
+from harness.trendreport.model import Row, Trends
 from tests.trendreport.browser.conftest import Tab, key_fragment
 from tests.trendreport.browser.sample import sample
 
@@ -32,15 +34,15 @@ def visible_rows(tab: Tab) -> list[str]:
         ("runtime", "tensorrt", lambda row: row.case.runtime == "tensorrt"),
         ("metric", "frame_p25_ms", lambda row: row.metric == "frame_p25_ms"),
         ("outcome", "FAIL", lambda row: row.outcome == "FAIL"),
-        ("outcome", "MISSING", lambda row: row.missing),
+        ("outcome", "MISSING", lambda row: bool(row.missing)),
     ],
 )
 def test_a_filter_leaves_what_fits_and_says_how_much(
-    tab: Tab, trends: Trends, name: str, value: str, wanted: object
+    tab: Tab, trends: Trends, name: str, value: str, wanted: Callable[[Row], bool]
 ) -> None:
     tab.open(trends)
     tab.choose(f"[data-filter={name}]", value)
-    expected = {row.key for row in trends.rows if wanted(row)}  # type: ignore[operator]
+    expected = {row.key for row in trends.rows if wanted(row)}
     assert set(visible_rows(tab)) == expected
     assert tab.texts("#shown") == [f"{len(expected)} of {len(trends.rows)} rows: {name} {value}"]
     assert f"filter.{name}={value}" in tab.fragment
@@ -100,7 +102,7 @@ def test_a_table_without_a_find_shows_no_bare_head(tab: Tab, trends: Trends) -> 
 
 def stale(trends: Trends, outcome: str = "PASS") -> Trends:
     """The same, but that the newest run did not measure the first case, of which all was judged so before."""
-    old = {"current": False, "in_noise": False, "outcome": outcome}
+    old: dict[str, Any] = {"current": False, "in_noise": False, "outcome": outcome}
     return replace(trends, rows=tuple(replace(row, **old) if row.track == 0 else row for row in trends.rows))
 
 

@@ -14,15 +14,19 @@ from typing import TYPE_CHECKING, Any
 from harness import __version__
 from harness.checkrunner import add_check_runner_command
 from harness.compare import add_compare_command
+from harness.confidences import add_confidence_command
 from harness.devicelist import add_devices_command
 from harness.errors import ConfigError, HarnessError, printable
 from harness.floor import add_floor_command
 from harness.history import DEFAULT_LOCATION
 from harness.history.commands import add_annotate_command, add_history_commands
+from harness.memory.commands import add_memory_command
+from harness.optimise.commands import add_optimize_command
 from harness.rejudge import add_replay_command
 from harness.toolreport import add_tool_output_command
 from harness.trendreport.commands import add_report_command, add_serve_command
 from harness.trends import add_changes_command
+from harness.variants.commands import add_layers_command, add_sensitivity_command
 
 if TYPE_CHECKING:
     from harness.session import Session
@@ -65,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_doctor(commands)
     _add_plot(commands)
     _add_accept(commands)
+    add_optimize_command(commands, _say)
     add_compare_command(commands)
     add_replay_command(commands)
     add_changes_command(commands)
@@ -75,6 +80,10 @@ def _parser() -> argparse.ArgumentParser:
     add_annotate_command(commands)
     add_report_command(commands)
     add_serve_command(commands, _say)
+    add_memory_command(commands, _say)
+    add_confidence_command(commands, _say)
+    add_sensitivity_command(commands, _say)
+    add_layers_command(commands, _say)
     return parser
 
 

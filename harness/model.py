@@ -6,6 +6,7 @@ docs/model-card.md explains every key.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,7 +22,9 @@ from harness.tasks import TASKS
 
 Side = Annotated[int, Field(ge=1, le=16384)]
 Layout = Literal["NCHW", "NHWC"]
+FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 FILE_FORMATS = tuple(ENDINGS)
+TENSOR_ENDINGS = (".npz", ".npy")
 
 
 class Input(Schema):
@@ -65,6 +68,41 @@ class Variant(Schema):
     made: str = ""
 
 
+class Calibration(Schema):
+    """[calibration]: the frames that ranges are fitted on. dataset: what differs from [dataset]; "" as its truth: none.
+
+    tensors: an .npz or .npy file of ready input tensors to calibrate on instead.
+    """
+
+    dataset: Mapping[str, Any] = {}
+    tensors: str = ""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Calibration:
+        _refuse(not self.dataset and not self.tensors, "[calibration] is empty: give dataset, tensors or both")
+        wrong = bool(self.tensors) and not self.tensors.lower().endswith(TENSOR_ENDINGS)
+        _refuse(wrong, f"calibration.tensors = {self.tensors!r}: such a file ends with {' or '.join(TENSOR_ENDINGS)}")
+        return self
+
+
+class Training(Schema):
+    """[training]: what a variant that is trained needs. net, student: functions that make the untrained torch modules.
+
+    dataset: what differs from [dataset].
+    """
+
+    net: str = ""
+    student: str = ""
+    dataset: Mapping[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _names_functions(self) -> Training:
+        for key, name in (("net", self.net), ("student", self.student)):
+            wrong = bool(name) and not FUNCTION.fullmatch(name)
+            _refuse(wrong, f"training.{key} = {name!r}: write package.module:function")
+        return self
+
+
 class ModelCard(Schema):
     """One model. `folder` is where the card stands; file names are taken from there."""
 
@@ -78,6 +116,8 @@ class ModelCard(Schema):
     stateful: bool = False
     options: Mapping[str, Any] = {}
     dataset: Mapping[str, Any] = {}
+    calibration: Calibration | None = None
+    training: Training | None = None
     variants: Mapping[str, Variant]
     budgets: Mapping[str, Limit] = {}
 

@@ -27,17 +27,20 @@ REPORT_FRAMES = 50
 BLOCK_FRAMES = 20
 KINDS_WITH_CSV = ("folder", "video", "raw")
 LABEL_OPTIONS = ("labels", "classes", "unlabelled")
+POSE = "yaw_deg"
+NO_TRUTH = np.zeros((0, 0), np.float32)
 PICTURE = ("width", "height", "colour", "resize", "roi", "pad_value")
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """The data set of a card by kind and options, so that each thread can open its own."""
+    """The data set of a card by kind and options, so that each thread can open its own. table: the card's."""
 
     kind: str
     options: Mapping[str, Any]
     folder: Path
+    table: str = "[dataset]"
 
     def open(self) -> Dataset:
         """The data set, not yet read."""
@@ -101,10 +104,17 @@ def prepared_pack(source: Source, truth: str, spec: InputSpec, count: int, cache
     """
     dataset = source.open()
     _refuse_empty(dataset, source)
+    return chosen_pack(source, truth, spec, spread_blocks(dataset, count, BLOCK_FRAMES), cache, progress)
+
+
+def chosen_pack(
+    source: Source, truth: str, spec: InputSpec, indices: Sequence[int], cache: Path, progress: Progress
+) -> Labelled:
+    """The same of the frames `indices`; with no `truth` their truths are tables without a column."""
+    dataset = source.open()
     shape = {key: value for key, value in asdict(spec).items() if key in PICTURE}
     code = inspect.getsource(preprocess)
-    indices = spread_blocks(dataset, count, BLOCK_FRAMES)
-    key = _key("prepared", dataset.fingerprint, truth, shape, indices, code, preprocess.RESIZER)
+    key = _key("prepared", POSE, dataset.fingerprint, truth, shape, indices, code, preprocess.RESIZER)
     folder = cache / "frames" / key
     if not (folder / INDEX).is_file():
         _publish(folder, lambda temporary: _write_prepared(temporary, source, truth, spec, indices, progress))
@@ -154,12 +164,17 @@ def _prepare_all(source: Source, truth: str, spec: InputSpec, indices: Sequence[
 
 
 def _prepared(sample: Sample, index: int, truth: str, source: Source, make: preprocess.Preprocess) -> Prepared:
-    if truth not in sample.truths:
+    if truth and truth not in sample.truths:
         what = f"frame {index}: {unknown('truth', truth, sample.truths)}"
-        raise DatasetError(what, where=source.where("[dataset] truth"))
+        raise DatasetError(what, where=source.where(f"{source.table} truth"))
     pixels, geometry = make.pixels(sample.frame, _region(sample, make.spec.roi, source))
-    facts = {"subject": sample.subject, "clip": sample.clip, "slices": dict(sample.slices)}
-    return Frame(pixels.copy(), None, geometry), sample.truths[truth], facts
+    facts = {"subject": sample.subject, "clip": sample.clip, "slices": dict(sample.slices), **_pose(sample)}
+    return Frame(pixels.copy(), None, geometry), sample.truths[truth] if truth else NO_TRUTH, facts
+
+
+def _pose(sample: Sample) -> dict[str, float]:
+    """`yaw_deg`, where the driver looks, if the data set knows it whatever the model is asked."""
+    return {POSE: float(sample.truths["gaze"][0, 0])} if "gaze" in sample.truths else {}
 
 
 def _region(sample: Sample, roi: str | None, source: Source) -> tuple[float, float, float, float] | None:
@@ -202,7 +217,7 @@ def _publish(folder: Path, write: Callable[[Path], object]) -> None:
 
 def _refuse_empty(dataset: Dataset, source: Source) -> None:
     if len(dataset) == 0:
-        raise DatasetError(f"the data set {source.kind} holds no frame", where=source.where("[dataset]"))
+        raise DatasetError(f"the data set {source.kind} holds no frame", where=source.where(source.table))
 
 
 def _key(*parts: Any) -> str:

@@ -68,6 +68,7 @@ class PairedJob:
 @dataclass(frozen=True)
 class PairedRun:
     """frame_ns, cpu_ns: int64 [rounds, arms, frames] in the order of ARMS; cpu_ns has no frames where it is not known.
+    infer_ns: the inference of each frame alone, where it was kept.
 
     load_ns: int64 [rounds, arms]. facts: of the reference and of the candidate, as their engines tell, and the "phases"
     of Run. traces: what the sensors told over all rounds.
@@ -78,11 +79,14 @@ class PairedRun:
     load_ns: Array
     facts: Mapping[str, Any]
     traces: Tuple[Trace, ...] = ()
+    infer_ns: Optional[Array] = None
 
     def save(self, folder: Path) -> None:
         """Write run.npz, and run.json, which comes last."""
         wires, arrays = pack_traces(self.traces)
         columns: Dict[str, Any] = {**arrays, "frame_ns": self.frame_ns, "cpu_ns": self.cpu_ns, "load_ns": self.load_ns}
+        if self.infer_ns is not None:
+            columns["infer_ns"] = self.infer_ns
         np.savez(folder / "run.npz", **columns)
         said = {"facts": dict(self.facts), "traces": wires}
         (folder / "run.json").write_text(json.dumps(said, indent=1, sort_keys=True), encoding="utf-8")
@@ -93,7 +97,9 @@ class PairedRun:
         raw = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         arrays = read_arrays(folder / "run.npz")
         traces = unpack_traces(raw["traces"], arrays)
-        return PairedRun(arrays["frame_ns"], arrays["cpu_ns"], arrays["load_ns"], raw["facts"], traces)
+        return PairedRun(
+            arrays["frame_ns"], arrays["cpu_ns"], arrays["load_ns"], raw["facts"], traces, arrays.get("infer_ns")
+        )
 
 
 def measure_pair(job: PairedJob, say: Say) -> PairedRun:
@@ -123,6 +129,7 @@ def measure_pair(job: PairedJob, say: Say) -> PairedRun:
         load_ns=np.stack([one.load_ns for one in rounds]),
         facts={**rounds[-1].facts, "phases": phases},
         traces=tuple(traces),
+        infer_ns=np.stack([one.infer_ns for one in rounds]),
     )
 
 
@@ -149,6 +156,7 @@ class _Round:
     frame_ns: Array
     cpu_ns: Array
     load_ns: Array
+    infer_ns: Array
     facts: Mapping[str, Any]
     segment_frames: int
     blocks: int
@@ -204,6 +212,7 @@ def _one_round(
         frame_ns=_by_arm(columns, "frame"),
         cpu_ns=_by_arm(columns, "cpu")[:, : None if knows_cpu else 0],
         load_ns=np.array([arms[name].load_ns for name in ARMS], np.int64),
+        infer_ns=_by_arm(columns, "infer"),
         facts=facts, segment_frames=size, blocks=blocks,
     )  # fmt: skip
 

@@ -128,6 +128,13 @@ FAULTS = [
     ("", "", '[extra_inputs.mask]\nshape = [1]\ndtype = "text"\n', "extra_inputs.mask.dtype = 'text'"),
     ("", "", '[formats.onxx]\nlayout = "NHWC"\n', "formats: no format called 'onxx', did you mean 'onnx'?"),
     ("", "", "[formats.onnx]\noutputs = { a = 1 }\n", "formats.onnx.outputs.a = 1"),
+    ("", "", "[calibration]\n", "[calibration] is empty: give dataset, tensors or both"),
+    ("", "", '[calibration]\ntensor = "a.npz"\n', "no key called 'calibration.tensor', did you mean"),
+    ("", "", '[calibration]\ntensors = "a.pt"\n', "calibration.tensors = 'a.pt': such a file ends with .npz or .npy"),
+    ("", "", "[calibration]\ndataset = 3\n", "calibration.dataset = 3"),
+    ("", "", "[training]\nnets = 3\n", "no key called 'training.nets', did you mean 'training.net'?"),
+    ("", "", '[training]\nnet = "my.nets.eyes"\n', "training.net = 'my.nets.eyes': write package.module:function"),
+    ("", "", '[training]\nstudent = "../nets.py:eyes"\n', "training.student = '../nets.py:eyes': write package"),
     ("", "", "[budgets]\nfps_mean = -1\n", "budgets.fps_mean = -1"),
     ("", "", "[budgets]\nfps_mean = true\n", "budgets.fps_mean = True"),
     ("", "", "[options]\nthreshold = nan\n", "options.threshold = nan: not a finite number"),
@@ -216,6 +223,22 @@ def test_a_model_file_in_place_of_a_name_is_answered_with_the_command_that_makes
 )
 def test_a_card_is_labelled_where_it_says_by_which_truth_it_is_judged(eyes, dataset, labelled):
     assert read_card(write(eyes, f"{HEAD}{INPUT}[dataset]\n{dataset}\n{VARIANTS}")).labelled is labelled
+
+
+def test_a_card_says_how_its_variants_are_made(eyes):
+    tables = (
+        '[calibration]\ndataset = { split = "calibration" }\ntensors = "ready.npz"\n'
+        '[training]\nnet = "my_team.nets:eyes"\nstudent = "nets:small_eyes"\ndataset = { split = "train" }\n'
+    )
+    card = read_card(write(eyes, f"{HEAD}{INPUT}{VARIANTS}{tables}"))
+    assert (card.calibration.dataset, card.calibration.tensors) == ({"split": "calibration"}, "ready.npz")
+    assert (card.training.net, card.training.student) == ("my_team.nets:eyes", "nets:small_eyes")
+    assert card.training.dataset == {"split": "train"}
+
+
+def test_a_card_that_says_nothing_of_its_variants_has_neither_table(eyes):
+    card = read_card(write(eyes, f"{HEAD}{INPUT}{VARIANTS}"))
+    assert card.calibration is card.training is None
 
 
 @pytest.mark.parametrize(("line", "stateful"), [("", False), ("stateful = false", False), ("stateful = true", True)])

@@ -161,7 +161,7 @@ def test_without_a_word_nothing_is_limited(devices):
 
 # engine -> options -> what the message says
 OPTIONS = [
-    ("litert", "threds = 2", "no key called 'threds', did you mean 'threads'? known: delegate, "),
+    ("litert", "threds = 2", "no key called 'threds', did you mean 'threads'? known: batch, delegate, "),
     ("litert", 'threads = "2"', "threads = '2': Input should be a valid integer"),
     ("litert", "threads = true", "threads = True: Input should be a valid integer"),
     ("litert", "threads = 1.5", "threads = 1.5: Input should be a valid integer"),

@@ -33,7 +33,8 @@ class LiteRt:
     """One interpreter. threads: of the CPU kernels and of XNNPACK.
 
     delegate: library of an external delegate, which must take at least one operator; delegate_options: what it is
-    given. xnnpack: let XNNPACK take what is left, as the interpreter does by itself.
+    given. xnnpack: let XNNPACK take what is left, as the interpreter does by itself. mapped: the system maps the file
+    and may drop its pages again; otherwise it is read into memory. batch: frames per inference, 0 as in the file.
     """
 
     def __init__(
@@ -43,12 +44,14 @@ class LiteRt:
         delegate: str = "",
         delegate_options: Optional[Mapping[str, str]] = None,
         xnnpack: bool = True,
+        mapped: bool = True,
+        batch: int = 0,
     ) -> None:
         self._model_path = model_path
         self._threads = threads
         self._delegate = delegate
         self._delegate_options = dict(delegate_options or {})
-        self._xnnpack = xnnpack
+        self._xnnpack, self._mapped, self._batch = xnnpack, mapped, batch
         self.in_calling_thread = threads == 1 and not delegate
         self._interpreter: Any = None
 
@@ -71,9 +74,10 @@ class LiteRt:
         delegates = [self._load_delegate()] if self._delegate else []
         try:
             self._interpreter = self._engine.Interpreter(
-                self._model_path, num_threads=self._threads, experimental_delegates=delegates, **self._resolver()
+                **self._file(), num_threads=self._threads, experimental_delegates=delegates, **self._resolver()
             )
             self._external = count_delegates(self._interpreter)
+            self._take_batch()
             self._interpreter.allocate_tensors()
         except Exception as error:
             raise EngineError(f"LiteRT refuses the model: {error}", where=self._model_path) from error
@@ -118,6 +122,7 @@ class LiteRt:
             "layer_precisions": layer_precisions(self._interpreter),
             "fusion": fusion(self._model_path),
             "delegate_options": self._delegate_options,
+            "mapped_weights": self._mapped,
         }
 
     @property
@@ -129,6 +134,16 @@ class LiteRt:
 
     def _nodes(self) -> Dict[str, Tuple[int, int]]:
         return nodes_by_unit(self._interpreter, self._unit if self._delegate else "", self._external)
+
+    def _file(self) -> Dict[str, Any]:
+        if self._mapped:
+            return {"model_path": self._model_path}
+        with open(self._model_path, "rb") as file:
+            return {"model_content": file.read()}
+
+    def _take_batch(self) -> None:
+        for one in self._interpreter.get_input_details() if self._batch else ():
+            self._interpreter.resize_tensor_input(one["index"], [self._batch, *one["shape"][1:]])
 
     def _resolver(self) -> Dict[str, Any]:
         if self._xnnpack:

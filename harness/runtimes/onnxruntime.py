@@ -27,7 +27,8 @@ class OnnxRuntime:
     options. threads: intra-operator threads, 1 computes in the calling thread. session_config: further `session.*`
     entries. plugin: package or library of a provider that is not built in; device: "npu", "gpu" or "cpu" of those
     that a plug-in offers. cpu_fallback: false refuses a model of which the CPU would have to take a node.
-    context_cache: folder for models as their provider compiled them.
+    context_cache: folder for models as their provider compiled them. memory_arena: keep freed memory of the CPU for the
+    next tensor; memory_pattern: plan all tensors of fixed sizes as one block.
     """
 
     def __init__(
@@ -41,11 +42,13 @@ class OnnxRuntime:
         device: str = "",
         cpu_fallback: bool = True,
         context_cache: str = "",
+        memory_arena: bool = True,
+        memory_pattern: bool = True,
     ) -> None:
         self._model_path = model_path
         self._wanted = Wanted(
             tuple(providers), options_of(provider_options), threads, dict(session_config or {}),
-            plugin, device, cpu_fallback,
+            plugin, device, cpu_fallback, memory_arena, memory_pattern,
         )  # fmt: skip
         self._cache_folder = context_cache
         self._cache: Optional[ContextCache] = None
@@ -96,6 +99,8 @@ class OnnxRuntime:
             **(graph_facts(graph) if graph else {}),
             **({"from_cache": self._cache.taken} if self._cache else {}),
             "session_config": self._wanted.session_config,
+            "memory_arena": bool(self._session.get_session_options().enable_cpu_mem_arena),
+            "memory_pattern": bool(self._session.get_session_options().enable_mem_pattern),
             "warnings": list(self._warnings(graph)),
         }
 

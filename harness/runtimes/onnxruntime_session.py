@@ -32,6 +32,8 @@ class Wanted:
     plugin: str
     device: str
     cpu_fallback: bool
+    memory_arena: bool = True
+    memory_pattern: bool = True
 
     @property
     def promised(self) -> str:
@@ -143,6 +145,8 @@ class Sessions:
         options = self._engine.SessionOptions()
         options.intra_op_num_threads = self._wanted.threads
         options.inter_op_num_threads = 1
+        options.enable_cpu_mem_arena = self._wanted.memory_arena
+        options.enable_mem_pattern = self._wanted.memory_pattern
         # A plug-in tells by a warning that it ignores the value of an option.
         options.log_severity_level = 2 if self.plugin else 3
         for key, value in {**self._wanted.session_config, **entries, RECORD: "1"}.items():

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
 
 from harness.case import Array, TensorSpec
 from harness.errors import EngineError
+from harness.modelfile import inspect_model
 from harness.runtimes import missing_engine
 from harness.runtimes.feeds import check_feeds
 from harness.runtimes.openvino_devices import (
@@ -22,6 +24,8 @@ from harness.runtimes.openvino_devices import (
 from harness.runtimes.openvino_layers import layer_facts, placed
 
 NO_ANSWER = "not answered by this target"
+# A property of the core: it decides how a file is read, before any device sees it.
+MAPPED = "ENABLE_MMAP"
 
 
 class OpenVino:
@@ -30,7 +34,8 @@ class OpenVino:
     target: CPU, GPU, NPU, AUTO, HETERO:NPU,CPU ...; its first device is the promise. precision: the
     INFERENCE_PRECISION_HINT (f32, bf16, f16), "" for a device that takes none (NPU). threads: inference threads.
     properties: further compile properties. cpu_fallback: whole frames may run elsewhere than promised. cache_dir:
-    folder for compiled models.
+    folder for compiled models; what is in it is loaded without reading the file. batch: frames per inference, 0 as in
+    the file.
     """
 
     in_calling_thread = False
@@ -44,11 +49,12 @@ class OpenVino:
         properties: Optional[Mapping[str, Any]] = None,
         cpu_fallback: bool = False,
         cache_dir: str = "",
+        batch: int = 0,
     ) -> None:
         self._model_path = model_path
         self._text = target
         self._target = Target.of(target)
-        self._cpu_fallback, self._cache_dir = cpu_fallback, cache_dir
+        self._cpu_fallback, self._cache_dir, self._batch = cpu_fallback, cache_dir, batch
         self._properties = {
             "PERFORMANCE_HINT": "LATENCY",
             **({"INFERENCE_PRECISION_HINT": precision} if precision else {}),
@@ -56,7 +62,6 @@ class OpenVino:
             **({"INFERENCE_NUM_THREADS": threads} if self._target.may_use("CPU") else {}),
             # The CPU would take the first frames, and with them the measurement.
             **({"ENABLE_STARTUP_FALLBACK": False} if self._target.mode == "AUTO" else {}),
-            **({"CACHE_DIR": cache_dir} if cache_dir else {}),
             **(properties or {}),
         }
         self._compiled: Any = None
@@ -73,8 +78,7 @@ class OpenVino:
         self._core = self._engine.Core()
         refuse_absent(self._core, self._target, self._cpu_fallback, self._model_path)
         try:
-            model = self._core.read_model(self._model_path)
-            self._compiled = self._core.compile_model(model, self._text, self._properties)
+            self._compiled = self._compile()
         except Exception as error:
             raise EngineError(
                 f"OpenVINO refuses the model: {_words(error)}", where=self._model_path,
@@ -111,12 +115,40 @@ class OpenVino:
             "version": self._engine.__version__.split("-")[0],
             "precision": self._property("INFERENCE_PRECISION_HINT"),
             "threads": self._property("INFERENCE_NUM_THREADS"),
+            **self._mapping(),
             "providers": list(self._devices),
             "promised": self._target.promised or self._devices[0],
             **self._placement(source),
             **layer_facts(self._compiled, source),
             **({"from_cache": bool(self._compiled.get_property("LOADED_FROM_CACHE"))} if self._cache_dir else {}),
         }
+
+    def _compile(self) -> Any:
+        """From the cache by the file's path alone, which leaves the reader of its format unloaded.
+
+        Of the file OpenVINO then looks at name, size and time only, so each content has a folder of its own.
+        """
+        if MAPPED in self._properties:
+            self._core.set_property({MAPPED: self._properties[MAPPED]})
+        if self._cache_dir:
+            own = os.path.join(self._cache_dir, inspect_model(self._model_path).model_sha256[:16])
+            self._properties["CACHE_DIR"] = own
+        source = self._resized() if self._batch or not self._cache_dir else self._model_path
+        return self._core.compile_model(source, self._text, self._properties)
+
+    def _resized(self) -> Any:
+        """The model as it was read, for the batch that was asked for."""
+        model = self._core.read_model(self._model_path)
+        if self._batch:
+            model.reshape({port: [self._batch, *list(port.get_partial_shape())[1:]] for port in model.inputs})
+        return model
+
+    def _mapping(self) -> Dict[str, Any]:
+        """Whether weights are mapped from their files; nothing where this version does not tell."""
+        try:
+            return {"mapped_weights": bool(self._core.get_property(MAPPED))}
+        except RuntimeError:
+            return {}
 
     def _placement(self, source: Any) -> Dict[str, Any]:
         """One device has all operations; HETERO tells them apart; MULTI shares out frames and tells nothing."""

@@ -22,7 +22,8 @@ def read_trends(
 ) -> Trends:
     """Everything that a report of this history shows.
 
-    root: the repository, for the floors of its devices and for who accepted its baselines; None: the history alone.
+    root: the repository, for the floors of its devices, for who accepted its baselines and for what its models still
+    need before they are deployed; None: the history alone.
     detail_ids: beginnings of the ids of sessions that are shown in detail beside the newest ones. metrics: names that
     are shown beside those that are judged, or "all". ConfigError for a session or a metric that nobody knows, and for a
     damaged history; HarnessError where it cannot be read now.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from harness.case import Array, Case
 from harness.record import Annotation
@@ -21,6 +21,9 @@ Flag = Literal[
     "improved",
 ]  # fmt: skip
 Fold = Literal["", "noise", "reported", "not current"]
+ItemState = Literal["failed", "not done", "unknown", "done", "not needed"]
+# The worst first; what is not needed takes nothing from what is done.
+ITEM_STATES: tuple[ItemState, ...] = get_args(ItemState)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,6 +245,51 @@ class Views:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What is known of one thing that an item is about. what: a variant, or variant/runtime; "" for the model.
+
+    where: file in the repository or session that shows it.
+    """
+
+    what: str
+    state: ItemState
+    sentence: str
+    where: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One item of a checklist. evidence: at least one."""
+
+    name: str
+    evidence: tuple[Evidence, ...]
+
+    @property
+    def state(self) -> ItemState:
+        """That of the worst evidence."""
+        return min((one.state for one in self.evidence), key=ITEM_STATES.index)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """What is done for a model on a device ("": it was measured on none). simulated: its numbers are no hardware's."""
+
+    model: str
+    device: str
+    simulated: bool
+    items: tuple[Item, ...]
+
+    @property
+    def ready(self) -> bool:
+        """True where nothing is left to do."""
+        return all(one.state in ("done", "not needed") for one in self.items)
+
+    def item(self, name: str) -> Item | None:
+        """The item; None where it is not on this list."""
+        return next((one for one in self.items if one.name == name), None)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Trends:
     """Everything. details: session id -> its JSON for a click on the point.
 
@@ -256,6 +304,7 @@ class Trends:
     overview: Overview
     annotations: tuple[Annotation, ...] = ()
     views: Views = field(default_factory=Views)
+    deployments: tuple[Deployment, ...] = ()
     health: tuple[Table, ...] = ()
     provenance: tuple[Table, ...] = ()
     details: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.trendreport.deployment import deployments_of
 from harness.trendreport.detail import details_of
 from harness.trendreport.gather.points import ALL, COMPARED, HEADLINES
 from harness.trendreport.gather.sessions import PAIRED
@@ -38,6 +39,7 @@ def read(history: History, root: Path | None, detail_ids: Sequence[str], metrics
         return replace(
             trends, views=views_of(trends, floors, parents_of(rows)), health=health_of(rows, trends, recent),
             provenance=provenance_of(rows, trends, root, recent),
+            deployments=deployments_of(history, rows, trends, root),
             details=details_of(history, trends, detail_ids, rows.runs),
         )  # fmt: skip
 

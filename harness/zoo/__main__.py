@@ -109,13 +109,14 @@ def finish(name: str, chosen: argparse.Namespace) -> None:
 
 def evaluate(name: str, chosen: argparse.Namespace) -> dict[str, float]:
     """Print every file's score on the evaluation split; file name -> score in per cent."""
+    from harness.variants.scoring import SCORED_BY
     from harness.zoo import data, measure
 
     recipe = RECIPES[name]
     examples = data.examples(recipe, data.evaluation(chosen.frames), chosen.cache)
     values = {}
     for file in (one for one in FILES if one.rpartition(".")[2] in chosen.formats.split(",")):
-        engine = measure.SCORED_BY[file.rpartition(".")[2]]
+        engine = SCORED_BY[file.rpartition(".")[2]]
         score = measure.score(recipe, examples, chosen.models / name / file, engine)
         values[file] = score.value
         extras = {key: round(value, 2) for key, value in score.extras.items()}

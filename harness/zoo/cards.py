@@ -31,6 +31,9 @@ def write_card(recipe: Recipe, folder: Path, *, seed: int, outputs: Outputs, wor
         *(line for name, names in outputs.items() for line in _table(f"formats.{name}", _format(name, names))),
         *_table("options", options(recipe)),
         *_table("dataset", {"kind": "cabin", "truth": recipe.truth, "split": "eval", "frames": EVALUATION_FRAMES}),
+        *_table("training", {
+            "net": f"harness.zoo.nets:{recipe.name}", "student": f"harness.zoo.nets:{recipe.name}_student",
+        }),
         *_table("variants.fp32", {
             "made": f"python -m harness.zoo train {recipe.name} --seed {seed}; {_EXPORTED}",
             "files": {name: f"fp32.{name}" for name in outputs},

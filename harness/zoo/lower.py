@@ -5,36 +5,23 @@ The files hold no path of the machine that made them, and no pickle.
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.export import ExportedProgram
 
 from harness.case import Array
 from harness.errors import EngineError
-from harness.zoo.nets import NETS, Classifier, folded
+from harness.variants.export import program as export_program
+from harness.variants.export.interface import Interface
+from harness.variants.export.torch_side import quiet
+from harness.zoo.export import shape
+from harness.zoo.nets import NETS, folded
 from harness.zoo.quantise import tensors
 from harness.zoo.recipes import Recipe
 
 SAME = 1e-4
-
-
-class _Pooled(nn.Module):
-    """A Classifier whose mean keeps its axes, as XNNPACK wants it: otherwise it splits the net in two."""
-
-    def __init__(self, net: Classifier) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, picture: Tensor) -> Tensor:
-        scores: Tensor = self.net.head(self.net.trunk(picture).mean((-1, -2), keepdim=True).flatten(1))
-        return scores
 
 
 def net_of(recipe: Recipe, source: Path) -> nn.Module:
@@ -70,64 +57,28 @@ def require_same(net: nn.Module, recipe: Recipe, source: Path, pictures: Array) 
 
 def to_pt2(net: nn.Module, recipe: Recipe, path: Path) -> None:
     """Write `net` as an exported program: input [1, 1, height, width]."""
-    program = _exported(net, recipe)
-    for node in program.graph.nodes:
-        node.meta.pop("stack_trace", None)
-    program.example_inputs = None
-    torch.export.save(program, str(path))
+    export_program.to_pt2(net, Interface(shape=shape(recipe)), path)
 
 
 def to_pte(net: nn.Module, recipe: Recipe, path: Path) -> None:
     """Write `net` as an ExecuTorch program for XNNPACK."""
-    with _quiet():
-        path.write_bytes(_lowered(_exported(_xnnpack_form(net), recipe)))
+    export_program.to_pte(net, Interface(shape=shape(recipe)), path)
 
 
 def to_int8_pte(net: nn.Module, recipe: Recipe, pictures: Array, path: Path) -> None:
-    """Write `net` for XNNPACK in INT8: static, weights per channel, calibrated on `pictures` [n, height, width]."""
-    from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
-        XNNPACKQuantizer,
-        get_symmetric_quantization_config,
-    )
-    from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+    """Write `net` for XNNPACK in INT8: weights per channel, calibrated on `pictures` [n, height, width].
 
-    with _quiet():
-        quantiser = XNNPACKQuantizer().set_global(get_symmetric_quantization_config(is_per_channel=True))
-        observed = prepare_pt2e(_exported(_xnnpack_form(net), recipe).module(), quantiser)
-        for one in tensors(recipe, pictures, "NCHW"):
-            observed(torch.from_numpy(one))
-        path.write_bytes(_lowered(_exported(convert_pt2e(observed), recipe)))
+    Ranges are those that torchao finds to give the least squared error; in one thread, for the same bytes anywhere.
+    """
+    from harness.variants.ptefile import quantise as pte
+    from harness.variants.ptefile.ranges import SQUARED_ERROR, Calibration
+    from harness.variants.training.nets import one_thread
 
-
-def _xnnpack_form(net: nn.Module) -> nn.Module:
-    return _Pooled(net).eval() if isinstance(net, Classifier) else net
-
-
-def _exported(net: nn.Module, recipe: Recipe) -> ExportedProgram:
-    example = torch.zeros(1, 1, recipe.input.height, recipe.input.width)
-    with torch.no_grad():
-        return torch.export.export(net, (example,))
-
-
-def _lowered(program: ExportedProgram) -> bytes:
-    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
-    from executorch.exir import to_edge_transform_and_lower
-
-    edge = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
-    return bytes(edge.to_executorch().buffer)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """The exporter announces the end of many things that it uses itself."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)
+    with quiet(), one_thread():
+        form = export_program.xnnpack_form(net, shape(recipe))
+        module = export_program.exported(form, shape(recipe)).module()
+        how = Calibration(method=SQUARED_ERROR)
+        pte.write(module, lambda: tensors(recipe, pictures, "NCHW"), how, shape(recipe), path)
 
 
 def _listed(found: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:

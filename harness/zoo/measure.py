@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from harness.case import Array, TaskSpec, TensorSpec
-from harness.runtimes import Runtime, open_runtime
-from harness.tasks import Geometry, Score, open_task
-from harness.tasks.preprocess import Preprocess
+from harness.case import Array, TensorSpec
+from harness.model import Format, Input, Layout, ModelCard, Variant
+from harness.modelfile import inspect_model
+from harness.runtimes import FORMATS, Runtime, open_runtime
+from harness.tasks import Score
+from harness.variants import scoring
+from harness.variants.export.equality import file_answers
+from harness.variants.frames.frameset import FrameSet
 from harness.zoo.data import Examples
 from harness.zoo.recipes import Recipe
 
 ENGINES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
-    "onnxruntime": ("onnx", {"threads": 1}),
-    "openvino": ("onnx", {"threads": 1, "precision": "f32"}),
-    "litert": ("tflite", {"threads": 1}),
-    "executorch": ("pte", {"threads": 1}),
-    "torch": ("pt2", {"threads": 1}),
+    engine: (FORMATS[engine][0], options) for engine, options in scoring.OPTIONS.items()
 }
-# Which engine scores a file of each format.
-SCORED_BY = {"onnx": "onnxruntime", "tflite": "litert", "pte": "executorch", "pt2": "torch"}
 WARMUP_RUNS = 20
-INPUT_PIXELS = Geometry(1.0, 1.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,24 +41,39 @@ class Speed:
 
 def score(recipe: Recipe, data: Examples, model: Path, engine: str) -> Score:
     """The task's score of one file on cached examples; boxes are compared in the pixels of the input."""
-    spec = TaskSpec(recipe.task, options(recipe))
-    task = open_task(spec, recipe.input)
-    with _opened(engine, model) as runtime:
-        ask = _asker(recipe, runtime, ENGINES[engine][0])
-        predictions = [task.post(ask(np.asarray(one)), INPUT_PIXELS) for one in data.pictures]
-    return task.score(predictions, [truth(recipe, one) for one in data.targets])
+    card, truths = card_of(recipe, model), tuple(truth(recipe, one) for one in data.targets)
+    frames = FrameSet(name="examples", pictures=data.pictures[..., None], truths=truths)
+    return scoring.score(scoring.predict(model, engine, card, frames), card, frames)
 
 
-def infer(recipe: Recipe, model: Path, engine: str, picture: Array) -> dict[str, Array]:
+def infer(recipe: Recipe, model: Path, engine: str, picture: Array) -> Mapping[str, Array]:
     """The outputs of one file for one picture [height, width], as floats under the task's names."""
     return next(answers(recipe, model, engine, picture[None]))
 
 
-def answers(recipe: Recipe, model: Path, engine: str, pictures: Array) -> Iterator[dict[str, Array]]:
+def answers(recipe: Recipe, model: Path, engine: str, pictures: Array) -> Iterator[Mapping[str, Array]]:
     """As `infer`, for each of `pictures` [n, height, width]."""
-    with _opened(engine, model) as runtime:
-        ask = _asker(recipe, runtime, ENGINES[engine][0])
-        yield from (ask(np.asarray(one)) for one in pictures)
+    frames = FrameSet(name="pictures", pictures=pictures[..., None])
+    return file_answers(model, card_of(recipe, model), frames, engine)
+
+
+def card_of(recipe: Recipe, model: Path) -> ModelCard:
+    """The card of one file alone."""
+    form = model.suffix.removeprefix(".")
+    outputs = tensor_names(inspect_model(model).outputs, recipe)
+    layout: Layout = "NHWC" if form == "tflite" else "NCHW"
+    return ModelCard(
+        name=recipe.name, folder=model.parent, task=recipe.task, input=Input(**asdict(recipe.input)),
+        formats={form: Format(layout=layout, outputs=outputs)}, options=options(recipe),
+        variants={"file": Variant(files={form: model.name})},
+    )  # fmt: skip
+
+
+def tensor_names(tensors: Sequence[TensorSpec], recipe: Recipe) -> dict[str, str]:
+    """The task's output name -> the tensor's name, told apart by their last axis."""
+    if len(recipe.outputs) == 1:
+        return {recipe.outputs[0]: tensors[0].name}
+    return {"boxes" if one.shape[-1] == 4 else "scores": one.name for one in tensors}
 
 
 def options(recipe: Recipe) -> dict[str, Any]:
@@ -76,38 +88,6 @@ def truth(recipe: Recipe, target: Array) -> Array:
         return target[None]
     boxes = target[~np.isnan(target[:, 0])]
     return np.concatenate([boxes, np.zeros((len(boxes), 1), np.float32)], 1)
-
-
-def _opened(engine: str, model: Path) -> Runtime:
-    runtime = open_runtime(engine, str(model), ENGINES[engine][1])
-    runtime.prepare()
-    return runtime
-
-
-def _asker(recipe: Recipe, runtime: Runtime, file_format: str) -> Callable[[Array], dict[str, Array]]:
-    tensor = runtime.inputs[0]
-    maker = Preprocess(recipe.input, tensor)
-    names = {one.name: _task_name(recipe, one) for one in runtime.outputs}
-
-    def ask(picture: Array) -> dict[str, Array]:
-        ready = maker.tensor(picture[:, :, None])
-        feed = np.ascontiguousarray(ready.transpose(0, 2, 3, 1)) if file_format == "tflite" else ready
-        found = runtime.infer({tensor.name: feed})
-        return {names[one.name]: _as_float(found[one.name], one) for one in runtime.outputs}
-
-    return ask
-
-
-def _task_name(recipe: Recipe, tensor: TensorSpec) -> str:
-    if len(recipe.outputs) == 1:
-        return recipe.outputs[0]
-    return "boxes" if tensor.shape[-1] == 4 else "scores"
-
-
-def _as_float(values: Array, spec: TensorSpec) -> Array:
-    if not spec.scale:
-        return np.asarray(values, np.float32)
-    return (values.astype(np.float32) - spec.zero_point) * np.float32(spec.scale)
 
 
 def speed(fp32: Path, int8: Path, engine: str, *, runs: int = 300) -> Speed:
@@ -133,3 +113,9 @@ def _interleaved(first: Callable[[], object], second: Callable[[], object], runs
             if number >= WARMUP_RUNS:
                 fastest[index] = min(fastest[index], taken)
     return fastest[0], fastest[1]
+
+
+def _opened(engine: str, model: Path) -> Runtime:
+    runtime = open_runtime(engine, str(model), ENGINES[engine][1])
+    runtime.prepare()
+    return runtime

@@ -6,12 +6,15 @@ Inputs are [1, 1, height, width] float32 in 0..1. Batch normalisation exists in 
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from harness.variants.training.nets import folded as folded
+from harness.variants.training.nets import multiply_accumulates as multiply_accumulates
+from harness.variants.training.nets import parameters as parameters
 
 STRIDES = (8, 16)
 PRIOR_LOGIT = -4.0
@@ -98,59 +101,73 @@ def _cells(maps: Sequence[Tensor]) -> Tensor:
     return torch.cat(rows, 1)
 
 
-def eye_state() -> nn.Module:
-    """96 x 96 face: open, closed."""
+def eye_state(part: int = 1) -> nn.Module:
+    """96 x 96 face: open, closed. As in all nets here, `part` divides the channels: 2 leaves a quarter of the work."""
     trunk = nn.Sequential(
-        Conv(1, 32, stride=2),
-        Conv(32, 64),
-        Conv(64, 64, stride=2),
-        Conv(64, 80),
-        Conv(80, 80),
-        Conv(80, 96, stride=2),
-        Conv(96, 96, stride=2),
+        Conv(1, 32 // part, stride=2),
+        Conv(32 // part, 64 // part),
+        Conv(64 // part, 64 // part, stride=2),
+        Conv(64 // part, 80 // part),
+        Conv(80 // part, 80 // part),
+        Conv(80 // part, 96 // part, stride=2),
+        Conv(96 // part, 96 // part, stride=2),
     )
-    return Classifier(trunk, 96, 2)
+    return Classifier(trunk, 96 // part, 2)
 
 
-def gaze() -> nn.Module:
+def gaze(part: int = 1) -> nn.Module:
     """160 x 80 eyes: yaw and pitch in degrees."""
     trunk = nn.Sequential(
-        Conv(1, 32, stride=2),
-        Conv(32, 64, stride=2),
-        Conv(64, 96),
-        Conv(96, 96),
-        Conv(96, 96, stride=2),
-        Conv(96, 96, stride=2),
+        Conv(1, 32 // part, stride=2),
+        Conv(32 // part, 64 // part, stride=2),
+        Conv(64 // part, 96 // part),
+        Conv(96 // part, 96 // part),
+        Conv(96 // part, 96 // part, stride=2),
+        Conv(96 // part, 96 // part, stride=2),
     )
-    return Regressor(trunk, 96, 5 * 10, 2, 30.0)
+    return Regressor(trunk, 96 // part, 5 * 10, 2, 30.0)
 
 
-def distraction() -> nn.Module:
+def distraction(part: int = 1) -> nn.Module:
     """192 x 160 upper body: five activities; depthwise-separable after stride 8."""
     trunk = nn.Sequential(
-        Conv(1, 16, stride=2),
-        Conv(16, 96, stride=2),
-        Conv(96, 128, stride=2),
-        Separable(128, 256, stride=2),
-        Separable(256, 256),
-        Separable(256, 320),
+        Conv(1, 16 // part, stride=2),
+        Conv(16 // part, 96 // part, stride=2),
+        Conv(96 // part, 128 // part, stride=2),
+        Separable(128 // part, 256 // part, stride=2),
+        Separable(256 // part, 256 // part),
+        Separable(256 // part, 320 // part),
     )
-    return Classifier(trunk, 320, 5)
+    return Classifier(trunk, 320 // part, 5)
 
 
-def face_detection() -> nn.Module:
+def face_detection(part: int = 1) -> nn.Module:
     """256 x 160 cabin: faces; depthwise-separable after stride 8."""
-    stem = nn.Sequential(Conv(1, 16, stride=2), Conv(16, 96, stride=2), Conv(96, 128, stride=2), Separable(128, 128))
-    deep = nn.Sequential(Separable(128, 192, stride=2), Separable(192, 192))
-    return Detector(stem, deep, (128, 192), 64)
+    stem = nn.Sequential(
+        Conv(1, 16 // part, stride=2),
+        Conv(16 // part, 96 // part, stride=2),
+        Conv(96 // part, 128 // part, stride=2),
+        Separable(128 // part, 128 // part),
+    )
+    deep = nn.Sequential(Separable(128 // part, 192 // part, stride=2), Separable(192 // part, 192 // part))
+    return Detector(stem, deep, (128 // part, 192 // part), 64 // part)
 
 
-def head_counting() -> nn.Module:
+def head_counting(part: int = 1) -> nn.Module:
     """320 x 208 cabin: heads."""
-    stem = nn.Sequential(Conv(1, 16, stride=2), Conv(16, 48, stride=2), Conv(48, 96, stride=2))
-    deep = nn.Sequential(Conv(96, 112, stride=2), Conv(112, 96))
-    return Detector(stem, deep, (96, 96), 64)
+    stem = nn.Sequential(
+        Conv(1, 16 // part, stride=2), Conv(16 // part, 48 // part, stride=2), Conv(48 // part, 96 // part, stride=2)
+    )
+    deep = nn.Sequential(Conv(96 // part, 112 // part, stride=2), Conv(112 // part, 96 // part))
+    return Detector(stem, deep, (96 // part, 96 // part), 64 // part)
 
+
+# What the cards name as students: half of the channels.
+eye_state_student = partial(eye_state, 2)
+gaze_student = partial(gaze, 2)
+distraction_student = partial(distraction, 2)
+face_detection_student = partial(face_detection, 2)
+head_counting_student = partial(head_counting, 2)
 
 NETS: dict[str, Callable[[], nn.Module]] = {
     "distraction": distraction,
@@ -159,35 +176,3 @@ NETS: dict[str, Callable[[], nn.Module]] = {
     "gaze": gaze,
     "head_counting": head_counting,
 }
-
-
-def folded(net: nn.Module) -> nn.Module:
-    """A copy for inference with every batch normalisation folded into its convolution."""
-    plain = copy.deepcopy(net).eval()
-    for module in list(plain.modules()):
-        if isinstance(module, Conv):
-            module[0], module[1] = fuse_conv_bn_eval(module[0], module[1]), nn.Identity()  # type: ignore[arg-type]
-    return plain
-
-
-def parameters(net: nn.Module) -> int:
-    """How many numbers were learned."""
-    return sum(one.numel() for one in net.parameters())
-
-
-def multiply_accumulates(net: nn.Module, height: int, width: int) -> int:
-    """Multiplications of one forward pass in convolutions and linear layers."""
-    total = 0
-
-    def count(module: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> None:
-        nonlocal total
-        weight = module.weight
-        total += weight[0].numel() * output[0].numel()  # type: ignore[index, operator, union-attr]
-
-    layers = [one for one in net.modules() if isinstance(one, (nn.Conv2d, nn.Linear))]
-    hooks = [one.register_forward_hook(count) for one in layers]
-    with torch.no_grad():
-        net.eval()(torch.zeros(1, 1, height, width))
-    for hook in hooks:
-        hook.remove()
-    return total

@@ -12,7 +12,8 @@ from harness.case import Array, TaskSpec
 from harness.errors import EngineError
 from harness.tasks import open_task
 from harness.tasks.boxes import iou_matrix
-from harness.zoo.measure import ENGINES, INPUT_PIXELS, answers, options
+from harness.variants.scoring import IN_PICTURE
+from harness.zoo.measure import ENGINES, answers, options
 from harness.zoo.recipes import Recipe
 
 SAME_BOX_IOU, SURE_SCORE = 0.5, 0.5
@@ -62,9 +63,7 @@ def agreement(recipe: Recipe, wanted: Sequence[Answer], found: Sequence[Answer],
     # NumPy's maximum keeps NaN, which is no agreement; Python's would pass over it.
     largest = float(np.max([np.abs(one[name] - other[name]).max() for one, other in pairs for name in one]))
     task = open_task(TaskSpec(recipe.task, options(recipe)), recipe.input)
-    same = [
-        _same(recipe, task.post(dict(one), INPUT_PIXELS), task.post(dict(other), INPUT_PIXELS)) for one, other in pairs
-    ]
+    same = [_same(recipe, task.post(dict(one), IN_PICTURE), task.post(dict(other), IN_PICTURE)) for one, other in pairs]
     return Agreement(engine=engine, file=path.name, largest=largest, agreeing_percent=100 * sum(same) / len(same))
 
 

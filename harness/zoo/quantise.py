@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from harness.case import Array
 from harness.errors import EngineError
 from harness.tasks.preprocess import Preprocess
+from harness.variants.onnxfile.prepare import prepare
+from harness.variants.onnxfile.ranges import Method, widest
+from harness.variants.onnxfile.schemes import CPU
+from harness.variants.onnxfile.static import Wish, write
 from harness.zoo.recipes import Recipe
 
 
@@ -25,55 +28,26 @@ def tensors(recipe: Recipe, pictures: Array, layout: str) -> Iterator[Array]:
 
 def quantise_onnx(recipe: Recipe, pictures: Array, source: Path, target: Path) -> None:
     """Static QDQ: activations unsigned, weights signed and per channel, which x86 and Arm run as integers."""
-    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
-    from onnxruntime.quantization.shape_inference import quant_pre_process
-
-    class Reader(CalibrationDataReader):  # type: ignore[misc]
-        feeds = ({"image": one} for one in tensors(recipe, pictures, "NCHW"))
-
-        def get_next(self) -> dict[str, Array] | None:
-            return next(self.feeds, None)
-
     with tempfile.TemporaryDirectory() as folder:
         prepared = Path(folder) / "prepared.onnx"
-        quant_pre_process(str(source), str(prepared))
-        quantize_static(
-            str(prepared), str(target), Reader(), quant_format=QuantFormat.QDQ, per_channel=True,
-            activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
-        )  # fmt: skip
+        prepare(source, prepared)
+        ranges = widest(prepared, lambda: ({"image": one} for one in tensors(recipe, pictures, "NCHW")))
+        write(prepared, target, ranges, Wish(method=Method(), scheme=CPU))
 
 
 def quantise_tflite(recipe: Recipe, pictures: Array, source: Path, target: Path) -> None:
-    """static_wi8_ai8 with the widest range that calibration saw.
+    """INT8 weights per channel and INT8 activations, with the widest range that calibration saw.
 
-    The quantiser's own choice, a moving average of ranges, clips what is rare: it cost the gaze net
-    22 points. EngineError unless XNNPACK takes the whole graph as one part.
+    EngineError unless XNNPACK takes the whole graph as one part.
     """
-    from ai_edge_quantizer import calibrator, quantizer, recipe_manager
-    from ai_edge_quantizer import recipe as recipes
+    from harness.modelfile import inspect_model
+    from harness.variants.tflitefile import ranges as tflite_ranges
+    from harness.variants.tflitefile import recipes as tflite_recipes
 
-    signature, name = _signature(source)
-    manager = recipe_manager.RecipeManager()
-    manager.load_quantization_recipe(recipes.static_wi8_ai8())
-    ranges = calibrator.Calibrator(str(source), num_threads=1, qsv_update_func=widest)
-    ranges.calibrate({signature: [{name: one} for one in tensors(recipe, pictures, "NHWC")]}, manager)
-    work = quantizer.Quantizer(str(source), recipes.static_wi8_ai8())
-    work.quantize(ranges.get_model_qsvs()).export_model(str(target), overwrite=True)
-    target.chmod(0o644)
+    name = inspect_model(source).inputs[0].name
+    ranges = tflite_ranges.widest(source, ({name: one} for one in tensors(recipe, pictures, "NHWC")))
+    tflite_recipes.write(source, target, tflite_recipes.static(), ranges)
     require_whole(target)
-
-
-def widest(known: Mapping[str, Array], new: Mapping[str, Array]) -> dict[str, Array]:
-    """The range that holds both ranges."""
-    return {"min": np.minimum(known["min"], new["min"]), "max": np.maximum(known["max"], new["max"])}
-
-
-def _signature(path: Path) -> tuple[str, str]:
-    from ai_edge_litert.interpreter import Interpreter
-
-    signatures: dict[str, Any] = Interpreter(str(path)).get_signature_list()
-    name = next(iter(signatures))
-    return name, signatures[name]["inputs"][0]
 
 
 def require_whole(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -38,6 +39,8 @@ def test_a_written_card_is_read_as_it_was_meant(name: str, tmp_path: Path) -> No
     assert set(card.variants["int8"].files) == {"onnx", "tflite", "pte"}
     assert _plain(card.task_spec().options) == _plain(measure.options(recipe))
     assert card.variants["int8"].parent == "fp32"
+    assert card.training is not None
+    assert card.training.net == f"harness.zoo.nets:{name}"
     assert "--seed 3" in card.variants["fp32"].made
 
 
@@ -58,6 +61,17 @@ def test_a_shipped_card_agrees_with_its_recipe(name: str) -> None:
     ]
     for variant, files in card.variants.items():
         assert all(card.file(variant, file_format).is_file() for file_format in files.files)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_nets_that_a_shipped_card_names_are_there(name: str) -> None:
+    nets = pytest.importorskip("torch") and importlib.import_module("harness.zoo.nets")
+    training = read_card(SHIPPED / name).training
+    assert training is not None
+    for function in (training.net, training.student):
+        module, _, attribute = function.partition(":")
+        assert module == nets.__name__
+        assert callable(getattr(nets, attribute))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from harness.trendreport.cells import SIMULATED, number
 from harness.trendreport.gather.weight import DONT_CARE_PERCENT
 from harness.trendreport.model import OUTCOMES, Trends
+from harness.trendreport.page.deploymentview import deployment_view
 from harness.trendreport.page.embed import checked_commit_url, json_text, policy, shown
 from harness.trendreport.page.foldview import fold_views, nothing_open, views_of
 from harness.trendreport.page.paretosvg import pareto_svg
@@ -95,7 +96,7 @@ def _body(trends: Trends, commit_url: str) -> dict[str, Any]:
         "findings": list(_findings(trends)), "choices": choices(views),
         "open_rows": views_of("", rows, views), "nothing_open": nothing_open(rows),
         "folds": list(fold_views(rows, views)), "views": trends.views.tables, "health": trends.health,
-        "provenance": trends.provenance,
+        "provenance": trends.provenance, "deployment": deployment_view(trends.deployments),
         "charts": [{"title": one.title, "svg": pareto_svg(one)} for one in trends.views.charts if one.points],
         "symbols": [(CLASSES[outcome], path) for outcome, path in SHAPES.items()],
         "meanings": [(_word(outcome), mark_class(outcome), said) for outcome, said in MEANINGS.items()],

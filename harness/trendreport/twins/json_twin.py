@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from harness.trendreport.model import OUTCOMES, Row, Series, Track, Trends
+from harness.trendreport.model import OUTCOMES, Deployment, Row, Series, Track, Trends
 from harness.trendreport.page.embed import json_text
 
 SCHEMA = 1
@@ -27,6 +27,7 @@ def _values(trends: Trends) -> dict[str, Any]:
         "tracks": tracks, "series": [_series(one) for one in trends.series],
         "sources": [dict(zip(names, one)) for one in sources], "identities": trends.identities,
         "annotations": [asdict(one) for one in trends.annotations], "views": asdict(trends.views),
+        "deployments": [_deployment(one) for one in trends.deployments],
         "health": [asdict(one) for one in trends.health], "provenance": [asdict(one) for one in trends.provenance],
         "notes": trends.notes,
     }  # fmt: skip
@@ -34,6 +35,12 @@ def _values(trends: Trends) -> dict[str, Any]:
 
 def _row(row: Row) -> dict[str, Any]:
     return {"key": row.key, **asdict(row)}
+
+
+def _deployment(deployment: Deployment) -> dict[str, Any]:
+    """With the states that follow from the evidence."""
+    items = [{"state": one.state, **asdict(one)} for one in deployment.items]
+    return {**asdict(deployment), "ready": deployment.ready, "items": items}
 
 
 def _track(track: Track, sources: Sources) -> dict[str, Any]:

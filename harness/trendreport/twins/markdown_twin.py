@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from harness.markup import escape, fitting, folded, left_out, table
-from harness.trendreport.model import Row, Table, Trends
+from harness.trendreport.cells import MISSING, SIMULATED
+from harness.trendreport.model import Deployment, Row, Table, Trends
+from harness.trendreport.page.deploymentview import item_names, ready_count
 from harness.trendreport.phrases import (
     budget_text,
     change_text,
@@ -42,6 +44,7 @@ def _lines(trends: Trends, cap: int) -> Iterator[str]:
     for title, folds in FOLDS.items():
         some = [one for one in trends.rows if one.fold in folds]
         yield from _folded_rows(f"{title}: {len(some)}", some, trends, cap)
+    yield from _deployment(trends.deployments, cap)
     tables = (*trends.views.tables, *trends.health, *trends.provenance)
     for one in tables[:cap]:
         yield from folded(f"{one.title}: {len(one.rows)}", _table(one, cap))
@@ -80,6 +83,24 @@ def _open(rows: Sequence[Row], trends: Trends, cap: int) -> Iterator[str]:
 
 def _folded_rows(title: str, rows: Sequence[Row], trends: Trends, cap: int) -> Sequence[str]:
     return folded(title, _rows(rows, trends, cap)) if rows else ()
+
+
+def _deployment(deployments: Sequence[Deployment], cap: int) -> Sequence[str]:
+    """The states of all items, then the evidence for what is open."""
+    if not deployments:
+        return ()
+    names = item_names(deployments)
+    cells = [(_whose(one), *(item.state if (item := one.item(name)) else MISSING for name in names))
+             for one in deployments]  # fmt: skip
+    left = [f"{_whose(one)}, {item.name}: {told.what} {told.state}: {told.sentence}" for one in deployments
+            for item in one.items for told in item.evidence if told.state not in ("done", "not needed")]  # fmt: skip
+    body = [*table(("model", *names), cells[:cap], len(names) + 1), *left_out(len(cells) - cap, ELSEWHERE)]
+    return folded(f"Deployment: {ready_count(deployments)}", [*body, *_list("Left to do", left, cap)])
+
+
+def _whose(deployment: Deployment) -> str:
+    mark = f" {SIMULATED}" if deployment.simulated else ""
+    return f"{deployment.model} on {deployment.device or 'no device'}{mark}"
 
 
 def _rows(rows: Sequence[Row], trends: Trends, cap: int) -> list[str]:

@@ -27,7 +27,7 @@ def floors_of(root: Path | None, cases: Iterable[Case]) -> dict[str, float]:
 
 
 def _floors(root: Path, cases: Iterable[Case]) -> Iterator[tuple[str, float]]:
-    profile_of = cache(lambda name: _profile(name, root / "devices"))
+    profile_of = cache(lambda name: known_profile(name, root / "devices"))
     card_of = cache(lambda name: _card(name, root / "suites" / "models"))
     for case in cases:
         profile = profile_of(case.device)
@@ -38,7 +38,8 @@ def _floors(root: Path, cases: Iterable[Case]) -> Iterator[tuple[str, float]]:
             yield case.key, floor_ms
 
 
-def _profile(name: str, folder: Path) -> DeviceProfile | None:
+def known_profile(name: str, folder: Path) -> DeviceProfile | None:
+    """The facts of a profile in `folder`; None where it is missing or wrong."""
     with suppress(*UNREADABLE):
         return read_profile(name, folder, options=False)
     return None

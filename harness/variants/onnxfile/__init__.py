@@ -1,0 +1,1 @@
+"""Quantised ONNX files, by ONNX Runtime's quantiser."""

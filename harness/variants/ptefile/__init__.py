@@ -1,0 +1,1 @@
+"""Quantised ExecuTorch programs, by torchao."""

@@ -1,0 +1,1 @@
+"""Quantised TFLite files, by ai-edge-quantizer."""

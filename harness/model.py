@@ -25,6 +25,7 @@ Layout = Literal["NCHW", "NHWC"]
 FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 FILE_FORMATS = tuple(ENDINGS)
 TENSOR_ENDINGS = (".npz", ".npy")
+FEWEST_FRAMES, CALIBRATION_FRAMES, MOST_FRAMES = 300, 400, 800
 
 
 class Input(Schema):
@@ -71,15 +72,18 @@ class Variant(Schema):
 class Calibration(Schema):
     """[calibration]: the frames that ranges are fitted on. dataset: what differs from [dataset]; "" as its truth: none.
 
-    tensors: an .npz or .npy file of ready input tensors to calibrate on instead.
+    tensors: an .npz or .npy file of ready input tensors to calibrate on instead. frames: how many are drawn.
+    degraded_percent: of them that are blurred or darkened.
     """
 
     dataset: Mapping[str, Any] = {}
     tensors: str = ""
+    frames: Annotated[int, Field(ge=FEWEST_FRAMES, le=MOST_FRAMES)] = CALIBRATION_FRAMES
+    degraded_percent: Annotated[float, Field(ge=0, le=100)] = 0.0
 
     @model_validator(mode="after")
     def _says_something(self) -> Calibration:
-        _refuse(not self.dataset and not self.tensors, "[calibration] is empty: give dataset, tensors or both")
+        _refuse(not self.model_fields_set, f"[calibration] is empty: give {', '.join(type(self).model_fields)}")
         wrong = bool(self.tensors) and not self.tensors.lower().endswith(TENSOR_ENDINGS)
         _refuse(wrong, f"calibration.tensors = {self.tensors!r}: such a file ends with {' or '.join(TENSOR_ENDINGS)}")
         return self

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from harness.case import Case, InputSpec, Job, Plan
 from harness.datasets import checked_maker, option_names
@@ -21,6 +22,7 @@ from harness.verdict import TailTest
 
 Progress = Callable[[Case, str, int, int], None]
 DEFAULT_DATASET = {"kind": "cabin", "split": "eval"}
+OWN_TABLES = ("calibration", "training")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,24 +73,25 @@ def cases_of(setup: Setup) -> dict[Case, ModelCard]:
 
 
 def check_card(card: ModelCard) -> None:
-    """ConfigError where the card's task or data set does not take its options; reads no data."""
+    """ConfigError where the card's task or one of its data sets does not take its options; reads no data."""
     try:
         for form in {form for variant in card.variants.values() for form in variant.files}:
             open_task(card.task_spec(), card.input_spec(form))
-        source = source_of(card)
-        checked_maker(source.kind, source.options)
-        _check_classes(card)
+        _check_source(card, source_of(card))
+        for table in filter(lambda one: own_dataset(card, one), OWN_TABLES):
+            own_source(card, table)
     except ConfigError as error:
         raise error.placed(str(card.folder / "model.toml")) from error
 
 
-def _check_classes(card: ModelCard) -> None:
+def _check_source(card: ModelCard, source: Source) -> None:
     """Labels by another order of classes would make a perfect model score nothing."""
-    outputs, labels = card.options.get("classes"), card.dataset.get("classes")
+    checked_maker(source.kind, source.options)
+    outputs, labels = card.options.get("classes"), source.options.get("classes")
     if outputs and labels and tuple(outputs) != tuple(labels):
         raise ConfigError(
-            f"[options] classes = {list(outputs)} and [dataset] classes = {list(labels)} differ",
-            remedy="give both in the order of the model's outputs, or leave those of [dataset] out",
+            f"[options] classes = {list(outputs)} and {source.table} classes = {list(labels)} differ",
+            remedy=f"give both in the order of the model's outputs, or leave those of {source.table} out",
         )
 
 
@@ -203,6 +206,29 @@ def source_of(card: ModelCard) -> Source:
     if "classes" in card.options and "classes" not in options and "classes" in option_names(kind):
         options["classes"] = card.options["classes"]
     return Source(kind=kind, options=options, folder=card.folder)
+
+
+def own_dataset(card: ModelCard, table: str) -> Mapping[str, Any]:
+    """What [calibration] or [training] says of its data set; empty where it says nothing."""
+    found = card.calibration if table == "calibration" else card.training
+    return found.dataset if found else {}
+
+
+def own_source(card: ModelCard, table: str, **of_cabin: Any) -> Source:
+    """That data set, laid over [dataset]; another kind replaces it whole. of_cabin: what a cabin takes by default.
+
+    ConfigError, placed in its table, where it does not take its options.
+    """
+    base, own, place = card.dataset or DEFAULT_DATASET, own_dataset(card, table), f"[{table}] dataset"
+    kind = own.get("kind", base.get("kind", "cabin"))
+    inherited = base if kind == base.get("kind", "cabin") else {}
+    chosen = {**inherited, **(of_cabin if kind == "cabin" else {}), **own, "kind": kind}
+    try:
+        found = replace(source_of(card.model_copy(update={"dataset": chosen})), table=place)
+        _check_source(card, found)
+    except ConfigError as error:
+        raise ConfigError(error.what, where=place, remedy=error.remedy) from error
+    return found
 
 
 def _inspect(path: Path, form: str) -> ModelInfo:

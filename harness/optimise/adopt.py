@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import shlex
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness.config import check, read_toml
+from harness.config import check
 from harness.errors import ConfigError, HarnessError
 from harness.files import replace_in_order
 from harness.model import ModelCard, read_card
@@ -75,17 +76,19 @@ def _write(result: Result, card: ModelCard, name: str, files: Mapping[str, MadeF
     try:
         contents = {card.folder / own[form]: Path(one.path).read_bytes() for form, one in files.items()}
         text = with_variant(path.read_bytes().decode("utf-8"), name, own, result.parent, made_sentence(result, name))
+        check(ModelCard, {**tomllib.loads(text), "name": card.name, "folder": card.folder}, path)
+        recipe = json.dumps(recipe_told(result, name, files), indent=1, sort_keys=True, default=str) + "\n"
+        replace_in_order({**contents, card.folder / f"{name}.recipe.json": recipe.encode(), path: text.encode()})
     except OSError as error:
-        raise HarnessError(f"the variant cannot be written: {error}", where=str(path)) from error
+        raise HarnessError(
+            f"the variant cannot be written, and the card is as it was: {error.strerror or error}", where=str(path),
+            remedy="free some space, or run it again if its files in the folder of the report are gone",
+        ) from error  # fmt: skip
     except ValueError as error:
         raise ConfigError(
             f"the card cannot be edited as text: {error}", where=str(path),
             remedy="add the variant by hand; its files are in the folder of the report",
         ) from error  # fmt: skip
-    recipe = json.dumps(recipe_told(result, name, files), indent=1, sort_keys=True, default=str) + "\n"
-    contents |= {card.folder / f"{name}.recipe.json": recipe.encode(), path: text.encode()}
-    replace_in_order(contents)
-    check(ModelCard, {**read_toml(path), "name": card.name, "folder": card.folder}, path)
 
 
 def made_sentence(result: Result, name: str) -> str:

@@ -33,7 +33,7 @@ def measured(result: Result) -> list[Row]:
     return [row for row in result.rows if not row.reason]
 
 
-def failed(result: Result) -> list[Row]:
+def unmeasured(result: Result) -> list[Row]:
     """The rows with a reason instead."""
     return [row for row in result.rows if row.reason]
 

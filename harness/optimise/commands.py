@@ -79,6 +79,8 @@ def _wanted(parsed: argparse.Namespace) -> Wanted:
     root = Path.cwd()
     if parsed.frames < 1:
         raise ConfigError(f"--frames={parsed.frames}: accuracy needs labelled frames", where="--frames")
+    if parsed.seed < 0:
+        raise ConfigError(f"--seed={parsed.seed}: no generator takes a negative seed", where="--seed")
     profile = read_profile(parsed.target, root / "devices")
     out = parsed.out.absolute()
     return Wanted(
@@ -96,7 +98,11 @@ def _history(text: str, out: Path) -> str:
 
 
 def _command(parsed: argparse.Namespace) -> str:
-    return shlex.join(["harness", "optimize", parsed.models, "--target", parsed.target, "--seed", str(parsed.seed)])
+    """With all that decides a measurement."""
+    options = {"--target": parsed.target, "--accuracy-loss": parsed.accuracy_loss, "--seed": parsed.seed,
+               "--plan": parsed.plan, "--frames": parsed.frames, "--latency-budget": parsed.latency_budget}  # fmt: skip
+    said = [str(one) for option, value in options.items() if value != "" for one in (option, value)]
+    return shlex.join(["harness", "optimize", parsed.models, *said])
 
 
 def _cards(text: str, wanted: Wanted) -> tuple[list[ModelCard], list[str]]:

@@ -5,21 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 from harness.errors import HarnessError, printable
 from harness.model import ModelCard
 from harness.optimise.candidates import Candidate, formats_for, recipe_of
 from harness.optimise.journal import Journal, Kept, Step
-from harness.optimise.keys import Key, making_key, measuring_key
+from harness.optimise.keys import Key, contents_of, making_key, measuring_key
 from harness.optimise.made import MadeFile, MadeVariant, made_from
-from harness.optimise.making import make
+from harness.optimise.making import make, told_confidences
 from harness.optimise.measuring import Subject, measure
-from harness.optimise.planning import MEASURE, PAIR, making_step, step_of
+from harness.optimise.planning import MEASURE, PAIR, confidence_step, making_step, step_of
 from harness.optimise.rows import Interval, Row, plain, row_from
 from harness.optimise.speedup import Speedup, beside_reference
 from harness.optimise.steps import Say, Steps
 from harness.optimise.wanted import Wanted
+from harness.variants import Recipe
 
 KEPT = "kept from before"
 Result = Mapping[str, Any]
@@ -43,9 +45,16 @@ class Doing:
             self.steps.skip(step, "nothing to make it from")
             return MadeVariant(reason=f"{candidate.parent}, which it is made from, has no file: {parent.reason}")
         recipe = recipe_of(candidate, self.wanted.seed, self.wanted.loss_points)
-        key = making_key(self.wanted, self.card, recipe, parent.files, formats)
+        key = making_key(self.wanted, self.card, recipe, parent.files, formats, self._contents)
         work = lambda: asdict(make(self.wanted, self.card, recipe, parent.files, formats, self.say))  # noqa: E731
         return made_from(self._done(step, key, work, _whole))
+
+    def confidences(self, name: str, files: Mapping[str, MadeFile]) -> MadeVariant:
+        """How far those of a made variant can be believed: its `facts`, or the reason why nobody knows."""
+        recipe = Recipe(name=name, technique="confidence", parent=name, seed=self.wanted.seed)
+        key = making_key(self.wanted, self.card, recipe, files, tuple(files), self._contents)
+        work = lambda: asdict(told_confidences(self.wanted, self.card, recipe, files, self.say))  # noqa: E731
+        return made_from(self._done(confidence_step(self.card, name), key, work))
 
     def measure(self, subject: Subject, files: Mapping[str, MadeFile]) -> Row:
         """The subject's row without its speed-up; files: those that decide it, by variant."""
@@ -62,7 +71,12 @@ class Doing:
         self.steps.skip(step_of(kind, subject), why)
 
     def _key(self, subject: Subject, files: Mapping[str, MadeFile]) -> Key:
-        return measuring_key(self.wanted, subject, {name: one.sha256 for name, one in files.items()})
+        return measuring_key(self.wanted, subject, {name: one.sha256 for name, one in files.items()}, self._contents)
+
+    @cached_property
+    def _contents(self) -> Mapping[str, str]:
+        """Once for a run: a data set's files are read for it."""
+        return contents_of(self.card)
 
     def _done(
         self, step: Step, key: Key, work: Callable[[], Result], usable: Callable[[Result], bool] = bool
@@ -116,8 +130,8 @@ def _speedup_from(raw: Result) -> Speedup:
 
 
 def _unsatisfying(result: Result) -> bool:
-    """It failed, or others took the cores meanwhile."""
-    return bool(result["reason"] or result.get("disturbed"))
+    """It failed, if only in one format, or others took the cores meanwhile."""
+    return bool(result["reason"] or result.get("failures") or result.get("disturbed"))
 
 
 def _whole(result: Result) -> bool:

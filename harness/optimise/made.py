@@ -11,13 +11,14 @@ from typing import Any
 
 from harness import __version__, variants
 from harness.files import write_atomically
-from harness.optimise.journal import file_digest
+from harness.optimise.journal import digest, file_digest
 from harness.variants import Recipe
 
 LIBRARIES = (
     "onnxruntime", "onnx", "onnxslim", "onnxscript", "nncf", "torch", "torchao", "torch-pruning", "executorch",
     "litert-torch", "ai-edge-quantizer", "ai-edge-litert", "numpy",
 )  # fmt: skip
+TECHNIQUES_HOME = Path(variants.__file__).parent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +52,11 @@ class MadeVariant:
     failures: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
 
+    @property
+    def unchanged(self) -> bool:
+        """True where the technique found nothing to do: the files are those of its parent."""
+        return self.facts.get("changed") is False
+
 
 def made_from(raw: Mapping[str, Any]) -> MadeVariant:
     """What `asdict` gave."""
@@ -80,6 +86,6 @@ def libraries() -> dict[str, str]:
     return found
 
 
-def techniques_digest() -> dict[str, str]:
-    """A hash of every source that decides what a recipe makes."""
-    return {path.name: file_digest(path) for path in sorted(Path(variants.__file__).parent.glob("*.py"))}
+def techniques_digest(home: Path = TECHNIQUES_HOME) -> str:
+    """A hash of every source below `home`, in whatever room, and of its place there: all decide what a recipe makes."""
+    return digest({path.relative_to(home).as_posix(): file_digest(path) for path in home.rglob("*.py")})

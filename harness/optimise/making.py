@@ -25,6 +25,7 @@ from harness.transports import Exit, open_transport
 from harness.variants import TECHNIQUES, Recipe
 
 MAKER = "harness.optimise.maker"
+CONFIDENCES = "harness.optimise.confident:confident"
 LOG, SILENCE_S = "maker.log", 3600.0
 SEE = f"see {LOG} in its folder of the report's variants"
 LAST_WORDS = 300
@@ -38,19 +39,40 @@ def make(
     parents: the parent's files by format. Nothing is raised but for a full disk: what fails is the `reason`.
     """
     folder = wanted.folder(card) / "variants" / recipe.name
-    job = {
-        "function": function_of(recipe.technique), "recipe": asdict(recipe), "card": str(card.folder.absolute()),
-        "files": {form: one.path for form, one in parents.items()}, "formats": formats,
+    job = _job(wanted, card, function_of(recipe.technique), recipe, parents, formats)
+    found = _done(wanted, folder, job, say)
+    if not found.reason:
+        write_recipe(folder / f"{recipe.name}.recipe.json", recipe, parents, found)
+    return found
+
+
+def told_confidences(
+    wanted: Wanted, card: ModelCard, recipe: Recipe, files: Mapping[str, MadeFile], say: Say
+) -> MadeVariant:
+    """facts: what `confident` says of these files, by format; what fails is the `reason`."""
+    folder = wanted.folder(card) / "confidence" / recipe.name
+    return _done(wanted, folder, _job(wanted, card, CONFIDENCES, recipe, files, tuple(files)), say)
+
+
+def _job(
+    wanted: Wanted, card: ModelCard, function: str, recipe: Recipe, files: Mapping[str, MadeFile],
+    formats: tuple[str, ...],
+) -> dict[str, Any]:  # fmt: skip
+    return {
+        "function": function, "recipe": asdict(recipe), "card": str(card.folder.absolute()),
+        "files": {form: one.path for form, one in files.items()}, "formats": formats,
         "engines": engines_of(wanted.profile), "cache": str(wanted.cache.absolute()),
         "frames": wanted.plan.accuracy_frames,
     }  # fmt: skip
+
+
+def _done(wanted: Wanted, folder: Path, job: Mapping[str, Any], say: Say) -> MadeVariant:
+    """In an empty folder of its own."""
     try:
         _lay_out(folder, job)
-        found = _carried_out(folder, wanted.root, say)
+        return _carried_out(folder, wanted.root, say)
     except HarnessError as error:
         return MadeVariant(reason=error.sentence)
-    write_recipe(folder / f"{recipe.name}.recipe.json", recipe, parents, found)
-    return found
 
 
 def function_of(technique: str) -> str:

@@ -9,6 +9,7 @@ from statistics import mean
 from harness.errors import HarnessError
 from harness.model import ModelCard
 from harness.optimise.adopt import adopt
+from harness.optimise.alone import alone
 from harness.optimise.doing import Doing
 from harness.optimise.journal import Journal
 from harness.optimise.planning import planned
@@ -30,13 +31,14 @@ def optimise(
     for card in cards:
         doing = Doing(wanted=wanted, card=card, journal=journals[card.name], steps=steps, say=say)
         try:
-            found = Optimisation(wanted=wanted, card=card, doing=doing).carry_out()
+            with alone(wanted.folder(card)):
+                found = Optimisation(wanted=wanted, card=card, doing=doing).carry_out()
+                result = _adopted(found, card, over) if write else replace(found, adopted=LEFT_ALONE)
+                write_report(result, wanted.folder(card))
         except HarnessError as error:
             yield error
-            continue
-        result = _adopted(found, card, over) if write else replace(found, adopted=LEFT_ALONE)
-        write_report(result, wanted.folder(card))
-        yield result
+        else:
+            yield result
 
 
 def _adopted(result: Result, card: ModelCard, over: bool) -> Result:

@@ -95,6 +95,11 @@ def making_step(card: ModelCard, candidate: Candidate) -> Step:
     return Step(kind=f"{MAKE} {candidate.technique}", name=f"{card.name} {candidate.name}")
 
 
+def confidence_step(card: ModelCard, name: str) -> Step:
+    """Of the variant that is taken, which nobody knows beforehand."""
+    return Step(kind="confidence", name=f"{card.name} {name}")
+
+
 def step_of(kind: str, subject: Subject) -> Step:
     """To measure a subject, or to lay it beside its reference."""
     return _named(kind, subject.card, subject.candidate, subject.runtime)

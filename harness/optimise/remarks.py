@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from harness.optimise.made import MadeVariant
 from harness.optimise.results import Result
 from harness.optimise.rows import Row
 
@@ -23,6 +24,21 @@ def float_remarks(row: Row, integer: bool) -> Iterator[str]:
         yield f"runs in float: {share:.0f} % of the layers are 32-bit float, whatever the file says"
     elif share > PARTLY_PERCENT:
         yield f"partly in float: {share:.0f} % of the layers are 32-bit float"
+
+
+def confidence_sentence(told: MadeVariant) -> str:
+    """The temperature of each format, and what it does to the calibration error."""
+    if told.reason:
+        return f"nobody knows how far it can be believed: {told.reason}"
+    found = [f"{form} {_confidence(one)}" for form, one in told.facts.items()]
+    return "; ".join((*found, *(f"{form} not known: {why}" for form, why in told.failures.items())))
+
+
+def _confidence(told: Mapping[str, Any]) -> str:
+    """error_percent is absent where there were too few answers."""
+    before, after = ((told[side] or {}).get("error_percent") for side in ("before", "after"))
+    known = "" if before is None or after is None else f", calibration error {before:.2f} % before, {after:.2f} % after"
+    return f"temperature {told['temperature']:.3g}{known}"
 
 
 def remarks(result: Result) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import HarnessError, printable
 from harness.files import write_atomically
 from harness.markup import escape, table
-from harness.optimise.columns import NOTHING, Column, columns_of, failed, measured
+from harness.optimise.columns import NOTHING, Column, columns_of, measured, unmeasured
 from harness.optimise.figure import front_svg
 from harness.optimise.remarks import remarks
 from harness.optimise.results import Result, write_result
@@ -42,8 +42,8 @@ def _lines(result: Result) -> Iterator[str]:
     for paragraph in summary(result):
         yield from ("", escape(paragraph, limit=REASON))
     yield from ("", "## Candidates", "", *rows_table(result))
-    if failed(result):
-        yield from ("", "## Failed", "", *failed_lines(result))
+    if unmeasured(result):
+        yield from ("", "## Not measured", "", *unmeasured_lines(result))
     if told := [f"- {escape(one, limit=REASON)}" for one in remarks(result)]:
         yield from ("", "## Remarks", "", *told)
     yield from (
@@ -66,9 +66,9 @@ def rows_table(result: Result) -> list[str]:
     return table([one.title for one in columns], cells, left=[one.number for one in columns].index(True))
 
 
-def failed_lines(result: Result) -> list[str]:
+def unmeasured_lines(result: Result) -> list[str]:
     """The others with their reasons, which are too long for a table's cell."""
-    return [f"- {escape(row.name)}: {escape(row.reason, limit=REASON)}" for row in failed(result)]
+    return [f"- {escape(row.name)}: {escape(row.reason, limit=REASON)}" for row in unmeasured(result)]
 
 
 def _failure(row: Any) -> list[str]:
@@ -103,7 +103,7 @@ def page(result: Result) -> str:
         title=title(result), paragraphs=list(summary(result)), columns=columns, figure=Markup(_figure(result)),
         rows=[{"row": row, "cells": [one.cell(result, row) for one in columns], **_marks(result, row)}
               for row in measured(result)],
-        failures=[_failure(row) for row in failed(result)], remarks=list(remarks(result)),
+        failures=[_failure(row) for row in unmeasured(result)], remarks=list(remarks(result)),
         recipes=[_recipe(name, made) for name, made in result.made.items()],
     )  # fmt: skip
 

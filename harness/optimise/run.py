@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from harness import __version__
@@ -12,16 +14,22 @@ from harness.budgets import budgets_for, budgets_of
 from harness.case import Case
 from harness.errors import HarnessError
 from harness.model import ModelCard
+from harness.modelfile import inspect_model
 from harness.optimise.candidates import PARENT, Candidate, recipe_of, with_entry
 from harness.optimise.doing import Doing, lost
+from harness.optimise.journal import file_digest
 from harness.optimise.made import MadeFile, MadeVariant, libraries
 from harness.optimise.measuring import Subject, beside_parent
 from harness.optimise.pareto import best, standings
 from harness.optimise.planning import MEASURE, PAIR, entries, fitting, runtimes_of, untried
+from harness.optimise.remarks import confidence_sentence
 from harness.optimise.results import Result
 from harness.optimise.rows import LATENCY, Row, typical
 from harness.optimise.wanted import Wanted, parent_files, runtimes_for
 from harness.prepare import file_format
+from harness.variants.study.confidence import ANSWERS
+
+NO_CHANGE = "no change: there was nothing to do, and the files are those that it is made from"
 
 
 @dataclass(kw_only=True)
@@ -43,7 +51,19 @@ class Optimisation:
         for candidate in fitting(self.wanted, self.card):
             self.made[candidate.name] = self.doing.make(candidate, self.made[candidate.parent])
         rows = (*parents.values(), *self._candidate_rows(parents), *self._entry_rows(parents))
+        self._tell_confidences(rows)
         return self._result(rows)
+
+    def _tell_confidences(self, rows: tuple[Row, ...]) -> None:
+        """Into the facts of the variant to take, where its task has confidences: alarms hang on thresholds."""
+        chosen = best(rows, PARENT)
+        row = next((one for one in rows if one.name == chosen.name), None)
+        if not chosen.found or row is None or row.entry or self.card.task not in ANSWERS:
+            return
+        made = self.made[row.candidate]
+        told = self.doing.confidences(row.candidate, made.files)
+        facts = {**told.facts, "sentence": confidence_sentence(told)}
+        self.made[row.candidate] = replace(made, facts={**made.facts, "confidence": facts})
 
     def _parent_row(self, runtime: str) -> Row:
         subject = Subject(
@@ -54,9 +74,9 @@ class Optimisation:
     def _candidate_rows(self, parents: Mapping[str, Row]) -> Iterator[Row]:
         for candidate in fitting(self.wanted, self.card):
             made = self.made[candidate.name]
-            if made.reason:
-                self._leave_all(candidate, "no file was made")
-                yield Row(candidate=candidate.name, runtime="", reason=made.reason)
+            if made.reason or made.unchanged:
+                self._leave_all(candidate, NO_CHANGE if made.unchanged else "no file was made")
+                yield Row(candidate=candidate.name, runtime="", reason=made.reason or NO_CHANGE)
                 continue
             for runtime in runtimes_of(self.wanted, self.card, candidate):
                 yield self._candidate_row(candidate, made, runtime, parents[runtime])
@@ -139,7 +159,15 @@ def _files_of(card: ModelCard) -> dict[str, MadeFile]:
     found = {}
     for form, path in parent_files(card).items():
         try:
-            found[form] = MadeFile.read(path)
+            found[form] = replace(MadeFile.read(path), sha256=_hash_of(path, form))
         except OSError as error:
             raise HarnessError(f"a file of {PARENT} cannot be read: {error.strerror}", where=str(path)) from error
     return found
+
+
+def _hash_of(path: Path, form: str) -> str:
+    """Over the weights too that an ONNX file has beside it."""
+    with suppress(HarnessError):  # a damaged file is told where it is measured
+        if form == "onnx":
+            return inspect_model(path).model_sha256
+    return file_digest(path)

@@ -11,8 +11,8 @@ from typing import Any
 from harness.errors import ConfigError, printable
 from harness.files import write_atomically
 from harness.markup import escape, table
-from harness.optimise.columns import COLUMNS, NOTHING, failed, measured
-from harness.optimise.report import failed_lines, meanings, rows_table
+from harness.optimise.columns import COLUMNS, NOTHING, measured, unmeasured
+from harness.optimise.report import meanings, rows_table, unmeasured_lines
 from harness.optimise.results import Result
 from harness.optimise.rows import LATENCY, Row
 
@@ -80,8 +80,8 @@ def _body(name: str, results: Sequence[Result]) -> Iterator[str]:
     for one in results:
         yield from ("", f"### {escape(one.model)}", "", escape(f"{_taken(one)} ({one.at[:10]})", limit=2000), "")
         yield from rows_table(one)
-        if failed(one):
-            yield from ("", "Failed:", "", *failed_lines(one))
+        if unmeasured(one):
+            yield from ("", "Not measured:", "", *unmeasured_lines(one))
     yield from ("", "### What the columns mean", "", *meanings(COLUMNS))
 
 

@@ -19,7 +19,7 @@ class Wanted:
     None where the device's own budget holds.
 
     out: folder of all that is written; cache: what outlives it. root: of the repository. history: location, or empty.
-    retry: what failed before, or was disturbed, is tried again. command: as it was typed.
+    retry: what failed before, or was disturbed, is tried again. command: that would do it again.
     """
 
     profile: DeviceProfile

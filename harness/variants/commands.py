@@ -56,6 +56,8 @@ def add_layers_command(commands: Any, say: Say) -> None:
 
 def _sensitivity(parsed: argparse.Namespace, say: Say) -> str:
     from harness.variants import Recipe
+    from harness.variants.onnxfile.static import NNCF
+    from harness.variants.quantise.histograms import METHODS
     from harness.variants.quantise.partial import formats_of
     from harness.variants.study.sensitivity import sensitivity
     from harness.variants.study.sensitivitytext import plot, require_figure, text_of
@@ -65,7 +67,8 @@ def _sensitivity(parsed: argparse.Namespace, say: Say) -> str:
     card, profile = _card(parsed.model), _profile(parsed.device)
     bench = _bench(card, parsed.variant, profile, _frames(card, say, tuning_frames=_counted(parsed.frames)), say)
     form = _one_of("format", parsed.format, formats_of(bench))
-    recipe = Recipe(name="int8", technique="static", parent=parsed.variant, options={"method": parsed.method})
+    method = _one_of("method", parsed.method, (*METHODS, NNCF) if form == "onnx" else METHODS)
+    recipe = Recipe(name="int8", technique="static", parent=parsed.variant, options={"method": method})
     ranking = sensitivity(recipe, bench, say, form)
     lines = [text_of(ranking, form)]
     if parsed.plot:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.errors import HarnessError
 from harness.files import replace_in_order
 
 Facts = Mapping[str, Any]
@@ -28,7 +29,18 @@ class Kept:
         """Keep a result; whoever reads the file sees it with or without this one, and whole."""
         self._results[name] = facts
         content = json.dumps(self._results, indent=1, sort_keys=True, allow_nan=False)
-        replace_in_order({self._path: content.encode()})
+        keep(self._path, content.encode())
+
+
+def keep(path: Path, content: bytes) -> None:
+    """Write a file that spares work the next time, whole or not at all; HarnessError where it cannot be."""
+    try:
+        replace_in_order({path: content})
+    except OSError as error:
+        raise HarnessError(
+            f"what was found cannot be kept: {error.strerror or error}", where=str(path),
+            remedy="free some space there, or make it a folder that can be written",
+        ) from error  # fmt: skip
 
 
 def key_of(decides: Mapping[str, Any]) -> str:

@@ -10,15 +10,13 @@ The same code as in a measured worker makes the input and reads the outputs, so 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.accuracy import score_of
 from harness.case import Array, Case, Job, Plan
 from harness.errors import ConfigError, DatasetError, unknown
-from harness.frames import Frame
 from harness.model import ModelCard
 from harness.modelfile import ENDINGS
 from harness.packing import Labelled
@@ -29,6 +27,7 @@ from harness.runtimes import FORMATS, open_runtime
 from harness.stats.bounds import ALPHA
 from harness.tasks import Geometry, Score, Task, open_task
 from harness.variants.frames.frameset import FrameSet
+from harness.variants.study.graphs import filled
 
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "onnxruntime": {"threads": 1},
@@ -47,8 +46,14 @@ def predict(
     path: Path, engine: str, card: ModelCard, frames: FrameSet, options: Mapping[str, Any] | None = None
 ) -> tuple[Array, ...]:
     """The prediction for each frame, as harness.tasks documents. options: the engine's; one thread where left out."""
-    with opened(path, engine, card, options) as pipeline:
-        return tuple(_predicted(pipeline, frames))
+    job = _job(path, engine, card, OPTIONS.get(engine, {}) if options is None else options)
+    geometries = frames.geometries or (IN_PICTURE,) * len(frames)
+    runtime = open_runtime(engine, job.model_path, job.options)
+    runtime.prepare()
+    with runtime:
+        pipeline = Pipeline(job, runtime, task_of(card))
+        feeds = filled(runtime.inputs, job.input, card, frames, job.model_path)
+        return tuple(pipeline.post(runtime.infer(one), where) for one, where in zip(feeds, geometries, strict=True))
 
 
 def score(predictions: Sequence[Array], card: ModelCard, frames: FrameSet) -> Score:
@@ -86,16 +91,6 @@ def format_of(path: Path, engine: str) -> str:
     return found
 
 
-@contextmanager
-def opened(path: Path, engine: str, card: ModelCard, options: Mapping[str, Any] | None = None) -> Iterator[Pipeline]:
-    """A file loaded by an engine, with the card's input and outputs."""
-    job = _job(path, engine, card, OPTIONS.get(engine, {}) if options is None else options)
-    runtime = open_runtime(engine, job.model_path, job.options)
-    runtime.prepare()
-    with runtime:
-        yield Pipeline(job, runtime, task_of(card))
-
-
 def _job(path: Path, engine: str, card: ModelCard, options: Mapping[str, Any]) -> Job:
     form = format_of(path, engine)
     return Job(
@@ -103,13 +98,6 @@ def _job(path: Path, engine: str, card: ModelCard, options: Mapping[str, Any]) -
         options=options, model_path=str(path), model_sha256="", frames_path="", input=card.input_spec(form),
         task=card.task_spec(), outputs=card.outputs(form), extra_inputs=card.extra_input_list(),
     )  # fmt: skip
-
-
-def _predicted(pipeline: Pipeline, frames: FrameSet) -> Iterator[Array]:
-    geometries = frames.geometries or (IN_PICTURE,) * len(frames)
-    for picture, where in zip(frames.pictures, geometries, strict=True):
-        feeds, geometry = pipeline.pre(Frame(picture, None, where))
-        yield pipeline.post(pipeline.infer(feeds), geometry)
 
 
 def _labels(frames: FrameSet) -> tuple[Array, ...]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
 
 from harness.case import Array
 from harness.errors import EngineError
-from harness.tasks.preprocess import Preprocess
+from harness.variants.frames.frameset import FrameSet
 from harness.variants.onnxfile.prepare import prepare
 from harness.variants.onnxfile.ranges import Method, widest
 from harness.variants.onnxfile.schemes import CPU
@@ -20,10 +19,7 @@ from harness.zoo.recipes import Recipe
 
 def tensors(recipe: Recipe, pictures: Array, layout: str) -> Iterator[Array]:
     """The input tensors of cached pictures [n, height, width], as the harness would make them."""
-    maker = Preprocess(recipe.input)
-    for picture in pictures:
-        tensor = maker.tensor(np.asarray(picture)[:, :, None])
-        yield tensor if layout == "NCHW" else np.ascontiguousarray(tensor.transpose(0, 2, 3, 1))
+    return FrameSet(name="pictures", pictures=pictures[..., None]).tensors(replace(recipe.input, layout=layout))
 
 
 def quantise_onnx(recipe: Recipe, pictures: Array, source: Path, target: Path) -> None:

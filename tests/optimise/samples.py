@@ -32,6 +32,7 @@ def row(
         "loss": Interval(value=loss, low=loss - 0.2, high=loss + 0.2),
         "speedup": None if speedup is None or candidate == PARENT else Interval(
             value=speedup, low=0.95 * speedup, high=1.05 * speedup),
+        "infer_speedup": None if speedup is None or candidate == PARENT else Interval(value=speedup),
         "verdicts": tuple(judged(one, "FAIL" if one == refused else "PASS") for one in limits),
         "facts": {"engine": "onnxruntime", "version": "1.31.1", "cpu": "A processor", "cores": 2},
     }  # fmt: skip

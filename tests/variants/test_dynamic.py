@@ -14,7 +14,7 @@ from harness.errors import ConfigError, EngineError, HarnessError
 from harness.variants.onnxfile.layers import graph_of, weighted
 from harness.variants.quantise.dynamic import dynamic, quantise
 from tests.modelfile.onnx_models import Net
-from tests.variants.onnx_nets import (
+from tests.variants.onnx_classifier import (
     FIRST,
     LAST,
     SECOND,
@@ -104,6 +104,11 @@ def test_weights_that_two_layers_share_are_rounded_once(made):
 def test_the_price_in_time_is_told_for_the_engine_that_pays_it(made, options):
     assert any("latency of FP32" in one for one in made(**options)[1]["notes"])
     assert not any("latency" in one for one in made(engines=("openvino",), **options)[1]["notes"])
+
+
+def test_a_net_whose_convolutions_stay_in_float_is_not_said_to_be_slow(made):
+    facts = made(convolutions=False, exclude=["globalaveragepool_6"])[1]
+    assert facts["notes"] == ["3 of 4 layers keep their float weights"]
 
 
 @FOUR_BITS

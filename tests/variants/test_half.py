@@ -10,7 +10,7 @@ from onnx import TensorProto
 from harness.errors import ConfigError, HarnessError
 from harness.variants.quantise.half import half
 from tests.modelfile.onnx_models import Net
-from tests.variants.onnx_nets import answers, bench, classifier, feeds, finished, noise, recipe
+from tests.variants.onnx_classifier import answers, bench, classifier, feeds, finished, noise, recipe
 
 
 @pytest.fixture

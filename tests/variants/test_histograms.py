@@ -134,6 +134,12 @@ def test_a_method_or_percentile_that_cannot_be_is_refused(method, percentile, se
         chosen_range(counted(np.ones(3, np.float32)), method, percentile)
 
 
+def test_no_more_bins_than_integers_are_refused_since_entropy_would_be_the_widest_range_in_disguise():
+    with pytest.raises(ConfigError, match="bins = 256 leave nothing to choose"):
+        chosen_range(counted(heavy_tails(), bins=256), "entropy")
+    assert chosen_range(counted(heavy_tails(), bins=256), "minmax")[1] > 10
+
+
 def test_histograms_are_made_once_and_come_back_as_they_were(tmp_path):
     made = []
 

@@ -17,8 +17,10 @@ from harness.variants.onnxfile.static import quantise
 from harness.variants.quantise.half import to_half
 from harness.variants.study.layertext import sentence, text_of
 from harness.variants.study.layerwise import ABSENT, Tolerance, layerwise
+from tests.modelfile.onnx_models import Net
 from tests.variants import brightness
 from tests.variants.eyes_tflite import SHIPPED, drawn
+from tests.variants.onnx_classifier import finished
 
 FRAMES = brightness.frames(10, seed=9)
 
@@ -127,6 +129,20 @@ def test_an_open_batch_is_a_batch_of_one(sound, tmp_path):
     found = layerwise(sound.card, saved(tmp_path, net), sound.parent("onnx"), FRAMES)
     assert found.layers[0].layer.shape == (1, 8, 10, 16)
     assert len(found.compared) == 6
+
+
+def test_a_tensor_whose_size_depends_on_the_picture_is_compared_all_the_same(sound, tmp_path):
+    net = Net()
+    rows = net.op("Reshape", "image", net.const([10, 16], "int64"))
+    bright = net.op("Greater", net.op("ReduceMean", rows, axes=[1], keepdims=0), net.const(0.3))
+    some = net.op("Compress", rows, bright, axis=0)
+    scores = net.op("ReduceMean", net.op("MatMul", some, net.random(16, 2)), axes=[0])
+    path = saved(tmp_path, finished(net, scores))
+    found = layerwise(sound.card, path, path, FRAMES)
+    rows = {one.layer.operator: one for one in found.layers}
+    assert rows["Compress"].layer.shape == (1, 16), "what the file says of it"
+    assert rows["Compress"].found.values > 16 * len(FRAMES)
+    assert found.first_outside is None
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from harness.errors import ConfigError
 from harness.variants.onnxfile.static import quantise
 from harness.variants.planting import plant_outlier
 from tests.modelfile.onnx_models import Net, save
-from tests.variants.onnx_nets import (
+from tests.variants.onnx_classifier import (
     FIRST,
     LAST,
     SECOND,

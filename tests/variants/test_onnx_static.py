@@ -11,6 +11,7 @@ import pytest
 from onnx import numpy_helper
 
 from harness.errors import ConfigError, EngineError, HarnessError
+from harness.variants.frames import Frames
 from harness.variants.onnxfile.checked import checked
 from harness.variants.onnxfile.layers import graph_of, is_quantised, weighted
 from harness.variants.onnxfile.prepare import prepare
@@ -18,7 +19,7 @@ from harness.variants.onnxfile.static import quantise
 from harness.variants.quantise.static import static
 from tests.modelfile import onnx_models
 from tests.modelfile.onnx_models import Net, save
-from tests.variants.onnx_nets import (
+from tests.variants.onnx_classifier import (
     FIRST,
     LAST,
     SECOND,
@@ -31,7 +32,10 @@ from tests.variants.onnx_nets import (
     noise,
     recipe,
 )
+from tests.variants.rawmodel import pictures
 
+READY = (pictures(40, seed=3)[:, None] / 255.0 * 1.002).astype(np.float32)
+"""No tensor of a camera: it lies between two pixels."""
 ALL_INTEGER = {"integer_convolutions": 3, "float_convolutions": 0, "integer_products": 1, "float_products": 0}
 
 
@@ -127,6 +131,17 @@ def test_weights_have_a_scale_for_each_channel_or_one(made, per_channel, scales)
     found = graph_of(onnx.load(str(made(per_channel=per_channel)[0])))
     sizes = {int(np.prod(found.weights[found.makers[node.input[1]].input[1]].dims)) for node in weighted(found)}
     assert sizes == scales
+
+
+def test_ready_tensors_give_the_ranges_and_not_the_pixels_that_are_nearest(tmp_path):
+    place = bench(tmp_path, classifier())
+    np.save(tmp_path / "ready.npy", READY)
+    frames = Frames(card=place.card, cache=tmp_path / "cache", fewest=1, tensors=tmp_path / "ready.npy")
+    path, _ = quantise(recipe(), replace(place, frames=frames))
+    found = graph_of(onnx.load(str(path)))
+    (rounding,) = [one for one in found.readers["image"] if one.op_type == "QuantizeLinear"]
+    scale = numpy_helper.to_array(found.weights[rounding.input[1]])
+    assert scale == np.float32(READY.max()) / 255
 
 
 @pytest.mark.parametrize("activation", ["Relu", "LeakyRelu", "Identity", "Clip"])

@@ -128,6 +128,25 @@ def test_other_options_or_frames_are_measured_of_their_own(sound):
     assert len(said) == 2
 
 
+def test_other_labels_of_the_same_pictures_are_measured_of_their_own(tmp_path):
+    bench = brightness.bench(tmp_path / "model", tuning=20)
+    recipe = brightness.recipe(exclude=[*brightness.LAYERS[1:]])
+    tuning = replace(bench.frames.tuning, truths=tuple(1 - one for one in bench.frames.tuning.truths))
+    frames = type(bench.frames)(calibration=bench.frames.calibration, tuning=tuning)
+    said: list[str] = []
+    for one in (bench, bench, replace(bench, frames=frames)):
+        sensitivity(recipe, one, said.append)
+    assert len(said) == 2
+
+
+def test_results_that_cannot_be_kept_are_a_sentence(tmp_path):
+    bench = brightness.bench(tmp_path / "model", tuning=5)
+    (tmp_path / "full").write_text("a file where a folder is to be made")
+    blocked = replace(bench, cache=tmp_path / "full")
+    with pytest.raises(HarnessError, match=r"cannot be kept: Not a directory .*full"):
+        sensitivity(RECIPE, blocked, ignored)
+
+
 def replace_tuning(frames, count):
     return type(frames)(calibration=frames.calibration, tuning=frames.tuning.part(range(count), "tuning"))
 
@@ -256,6 +275,7 @@ def test_the_layers_command_names_the_first_layer_outside_and_is_not_green(comma
         (("sensitivity", "eyes", "--variant", "fp64"), "no variant called 'fp64'"),
         (("sensitivity", "eyes", "--format", "tflite"), "no format called 'tflite'"),
         (("sensitivity", "eyes", "--plot", "one.gif"), "no figure can be made as .gif"),
+        (("sensitivity", "eyes", "--method", "entropi"), "no method called 'entropi', did you mean 'entropy'"),
         (("sensitivity", "nose"), "no model called 'nose'"),
         (("sensitivity", "eyes", "--device", "mars"), "mars"),
     ],

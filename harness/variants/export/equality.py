@@ -135,9 +135,9 @@ def require_equal(found: Equality, where: str, tolerance: float = SAME) -> Equal
 
 
 def first_frames(frames: FrameSet, count: int = FRAMES) -> FrameSet:
-    """`count` frames spread evenly over the set: enough to see a difference in arithmetic. Every side gets pictures."""
+    """`count` frames spread evenly over the set: enough to see a difference in arithmetic."""
     rows = np.linspace(0, len(frames) - 1, min(count, len(frames))).round().astype(int)
-    return replace(frames.part([int(one) for one in rows], frames.name), ready=None)
+    return frames.part([int(one) for one in rows], frames.name)
 
 
 def _differences(pairs: Sequence[Pair]) -> Equality:

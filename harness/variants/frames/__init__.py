@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.datasets import spread
 from harness.errors import ConfigError, DatasetError
-from harness.model import ModelCard
+from harness.model import CALIBRATION_FRAMES, FEWEST_FRAMES, MOST_FRAMES, ModelCard
 from harness.packing import Source, chosen_pack, prepared_pack
 from harness.prepare import source_of
 from harness.variants.frames.degrade import degraded
@@ -20,12 +20,11 @@ from harness.variants.frames.sources import calibration_source, is_named, traini
 from harness.variants.frames.strata import stratified
 from harness.variants.frames.tensorfile import read_tensors
 
-FEWEST, MOST = 300, 800
 POOL_PER_FRAME = 4
 COMPARED_FRAMES = 200
 Say = Callable[[str], None]
 
-__all__ = ["FEWEST", "MOST", "FrameSet", "Frames"]
+__all__ = ["FrameSet", "Frames"]
 
 
 def quiet(sentence: str) -> None:
@@ -37,33 +36,33 @@ class Frames:
     """Where the frames of one model come from; each set is made when it is first asked for, and kept in `cache`.
 
     calibration_frames to evaluation_frames: how many of each. seed: of what is drawn. degraded_percent: of the
-    calibration frames that are blurred or darkened. tensors: a file to calibrate on, in place of the card's.
+    calibration frames that are blurred or darkened. tensors: a file to calibrate on. None: as the card says.
     fewest: calibration frames below which a set is refused; trials may lower it.
     """
 
     card: ModelCard
     cache: Path
-    calibration_frames: int = 400
+    calibration_frames: int | None = None
     tuning_frames: int = 1_500
     training_frames: int = 16_000
     evaluation_frames: int = 8_000
     seed: int = 1
-    degraded_percent: float = 0.0
+    degraded_percent: float | None = None
     tensors: Path | None = None
-    fewest: int = FEWEST
+    fewest: int = FEWEST_FRAMES
     say: Say = quiet
 
     @cached_property
     def calibration(self) -> FrameSet:
         """300 to 800 frames, stratified over the conditions: ranges and temperatures are fitted on them."""
-        if not self.degraded_percent:
+        if not self._degraded_percent:
             return self._undegraded
         if self._tensor_file is not None:
             raise ConfigError(
                 "ready tensors cannot be blurred or darkened", where=str(self._tensor_file),
                 remedy="do it before they are written, or calibrate on a data set",
             )  # fmt: skip
-        return degraded(self._undegraded, self.degraded_percent, self.seed)
+        return degraded(self._undegraded, self._degraded_percent, self.seed)
 
     @property
     def tunable(self) -> bool:
@@ -116,25 +115,38 @@ class Frames:
             self._require_count(len(found), str(path))
             require_normalisation(found, self._compared, self.card.input_spec(""), str(path))
             return found
-        self._require_count(self.calibration_frames, "calibration frames wanted")
-        if len(self._pool) < self.calibration_frames:
+        self._require_count(self._wanted, "calibration frames wanted")
+        if len(self._pool) < self._wanted:
             raise DatasetError(
-                f"the calibration data set holds {len(self._pool)} frames and {self.calibration_frames} are wanted",
+                f"the calibration data set holds {len(self._pool)} frames and {self._wanted} are wanted",
                 where=_place(self.card, "[calibration]"),
                 remedy=f"give it more frames, or calibrate on fewer ({self.fewest} at least)",
             )
-        return self._pool.part(stratified(self._pool.samples, self.calibration_frames, self.seed), "calibration")
+        return self._pool.part(stratified(self._pool.samples, self._wanted, self.seed), "calibration")
 
     @cached_property
     def _pool(self) -> FrameSet:
         """What calibration and tuning frames are drawn from."""
-        count = POOL_PER_FRAME * self.calibration_frames + self.tuning_frames
+        count = POOL_PER_FRAME * self._wanted + self.tuning_frames
         return self._packed("calibration", calibration_source(self.card, count), count)
 
     @cached_property
     def _compared(self) -> FrameSet:
         """Frames as the card makes them, to compare the statistics of ready tensors with."""
         return self._packed("comparison", source_of(self.card), COMPARED_FRAMES, labelled=False)
+
+    @property
+    def _wanted(self) -> int:
+        """How many calibration frames."""
+        if self.calibration_frames is not None:
+            return self.calibration_frames
+        return self.card.calibration.frames if self.card.calibration else CALIBRATION_FRAMES
+
+    @property
+    def _degraded_percent(self) -> float:
+        if self.degraded_percent is not None:
+            return self.degraded_percent
+        return self.card.calibration.degraded_percent if self.card.calibration else 0.0
 
     @property
     def _tensor_file(self) -> Path | None:
@@ -159,12 +171,13 @@ class Frames:
         return lambda phase, done, of: self.say(f"{self.card.name}: {name} {phase} {done} of {of}")
 
     def _require_count(self, count: int, where: str) -> None:
+        bounds = f"{FEWEST_FRAMES} to {MOST_FRAMES}"
         if count == 0:
-            raise DatasetError("the calibration set is empty", where=where, remedy=f"give it {FEWEST} to {MOST} frames")
-        if not self.fewest <= count <= MOST:
+            raise DatasetError("the calibration set is empty", where=where, remedy=f"give it {bounds} frames")
+        if not self.fewest <= count <= MOST_FRAMES:
             raise DatasetError(
-                f"{count} calibration frames, {self.fewest} to {MOST} are taken: fewer miss conditions, more widen the "
-                "ranges to what hardly occurs", where=where, remedy=f"take {FEWEST} to {MOST}",
+                f"{count} calibration frames, {self.fewest} to {MOST_FRAMES} are taken: fewer miss conditions, more "
+                "widen the ranges to what hardly occurs", where=where, remedy=f"take {bounds}",
             )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.case import Array, InputSpec
+from harness.case import Array, InputSpec, TensorSpec
 from harness.frames import PIXELS, read_pack
 from harness.packing import Labelled
 from harness.tasks.preprocess import Preprocess
@@ -74,13 +74,26 @@ class FrameSet:
         ready = None if self.ready is None else self.ready[chosen]
         return replace(self, name=name, pictures=np.array(self.pictures[chosen]), ready=ready, **lists)
 
-    def tensors(self, spec: InputSpec) -> Iterator[Array]:
-        """The input tensor of each picture, [1, ...] in the layout of `spec`, as the harness itself would make it."""
-        if self.ready is None:
-            make = Preprocess(spec)
+    def tensors(self, spec: InputSpec, declared: TensorSpec | None = None) -> Iterator[Array]:
+        """The input tensor of each picture, [1, ...] in the layout of `spec`, as the harness itself would make it.
+
+        Ready ones are taken as they are. declared: the input of the file that they are for, as its engine declares it.
+        """
+        if self.ready is None or self.ready.dtype == np.uint8:
+            # Ready pixels are the pictures.
+            make = Preprocess(spec, declared)
             return (make.tensor(one) for one in self.pictures)
         order = (0, 1, 2, 3) if spec.layout == "NCHW" else (0, 2, 3, 1)
-        return (np.ascontiguousarray(one[None].transpose(order)) for one in self.ready)
+        dtype = np.dtype(declared.dtype if declared else spec.dtype)
+        return (np.ascontiguousarray(_typed(one[None].transpose(order), dtype, declared)) for one in self.ready)
+
+
+def _typed(values: Array, dtype: np.dtype[Any], declared: TensorSpec | None) -> Array:
+    """Normalised values as an input of this type takes them, in its own steps where it is quantised."""
+    if dtype.kind in "iu" and values.dtype.kind == "f":
+        steps = values / declared.scale + declared.zero_point if declared and declared.scale else values
+        values = np.rint(steps).clip(np.iinfo(dtype).min, np.iinfo(dtype).max)
+    return values.astype(dtype, copy=False)
 
 
 _LISTS = ("truths", "samples", "geometries")

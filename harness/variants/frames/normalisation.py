@@ -84,9 +84,12 @@ def suspects(counts: Array, spec: InputSpec) -> Iterator[tuple[str, Statistics]]
 
 
 def of_tensors(values: Array) -> Statistics:
-    """Of tensors [frames, channels, height, width]."""
-    planes = values.astype(np.float64).transpose(1, 0, 2, 3).reshape(values.shape[1], -1)
-    return Statistics(low=planes.min(1), high=planes.max(1), mean=planes.mean(1), std=planes.std(1))
+    """Of tensors [frames, channels, height, width], frame by frame: as doubles they would not fit into memory."""
+    doubles = (one.astype(np.float64).reshape(len(one), -1) for one in values)
+    each = np.array([(one.min(1), one.max(1), one.mean(1), (one**2).mean(1)) for one in doubles])
+    mean, square = each[:, 2].mean(0), each[:, 3].mean(0)
+    std = np.sqrt(np.maximum(square - mean**2, 0.0))
+    return Statistics(low=each[:, 0].min(0), high=each[:, 1].max(0), mean=mean, std=std)
 
 
 def histograms(pictures: Array) -> Array:
@@ -117,8 +120,11 @@ def greys(values: Array, spec: InputSpec) -> Array:
     """The pixels uint8 [frames, height, width, channels] whose tensors are nearest to these."""
     table = _table(spec)
     middles = (table[:, 1:] + table[:, :-1]) / 2
-    planes = [np.searchsorted(middles[one], values[:, one]) for one in range(values.shape[1])]
-    return np.stack(planes, axis=-1).astype(np.uint8)
+    found = np.empty((len(values), *values.shape[2:], spec.channels), np.uint8)
+    for row, tensor in enumerate(values):
+        for channel, plane in enumerate(tensor):
+            found[row, ..., channel] = np.searchsorted(middles[channel], plane)
+    return found
 
 
 def _outside(found: Statistics, spec: InputSpec) -> bool:

@@ -65,11 +65,11 @@ def _fitting(values: Array, spec: InputSpec, path: Path) -> Array:
             f"{list(by_layout[spec.layout])} ({spec.layout}) for each frame", where=str(path),
             remedy=f"stack the tensors of all frames to [frames, {', '.join(map(str, by_layout[spec.layout]))}]",
         )  # fmt: skip
-    return np.asarray(flat if found == "NCHW" else flat.transpose(0, 3, 1, 2)).astype(spec.dtype)
+    return np.asarray(flat if found == "NCHW" else flat.transpose(0, 3, 1, 2)).astype(spec.dtype, copy=False)
 
 
 def _require_finite(values: Array, path: Path) -> None:
-    broken = ~np.isfinite(values.astype(np.float64)).all(axis=(1, 2, 3))
+    broken = ~np.isfinite(values).all(axis=(1, 2, 3))
     if broken.any():
         raise DatasetError(
             f"{int(broken.sum())} of {len(values)} calibration tensors hold NaN or infinity, first number "

@@ -50,7 +50,7 @@ def ranges(model: Path, given: Feeds, method: Method, cache: Path, decides: Sequ
     Kept in `cache` for the content of `model` and all that `decides` says of the frames. ConfigError for an unknown
     method or without frames, EngineError where the model does not run or gives NaN.
     """
-    check_method(method.name, method.percentile)
+    check_method(method.name, method.percentile, method.bins)
     key = [hashlib.sha256(model.read_bytes()).hexdigest(), library("onnxruntime").__version__, *decides]
     found = cached(cache, "onnx-widest", key, lambda: without_values(widest(model, given)))
     extremes = {name: (one.low, one.high) for name, one in found.items()}

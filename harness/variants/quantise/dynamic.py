@@ -60,6 +60,7 @@ def dynamic(recipe: Recipe, bench: Bench) -> Made:
 def quantise(recipe: Recipe, bench: Bench) -> Written:
     """The ONNX file, which has run a real frame. quantised_layers: of `layers`, those whose weights were rounded.
 
+    layers_left: those whose weights were not, although nobody excluded them.
     EngineError where none was, or the target's engine does not know 4-bit weights.
     """
     source, target = bench.parent("onnx"), bench.target(recipe, "onnx")
@@ -84,7 +85,7 @@ def quantise(recipe: Recipe, bench: Bench) -> Written:
 
 def _taken(ready: Path, target: Path, wish: Wish, source: Path) -> dict[str, Any]:
     before = graph_of(library("onnx").load(str(ready)))
-    excluded = frozenset(excluded_nodes(before, wish.exclude))
+    layers, excluded = list(weighted(before)), frozenset(excluded_nodes(before, wish.exclude))
     if wish.weights == "int4":
         taken = to_int4_weights(ready, target, wish.compute == "integer", excluded)
     elif wish.compute == "float":
@@ -95,7 +96,8 @@ def _taken(ready: Path, target: Path, wish: Wish, source: Path) -> dict[str, Any
         raise EngineError("none taken: no layer of it has weights to round", where=str(source))
     return {
         "weights": wish.weights, "compute": wish.compute,
-        "layers": len(list(weighted(before))), "quantised_layers": taken, "excluded": sorted(excluded),
+        "layers": len(layers), "quantised_layers": taken, "excluded": sorted(excluded),
+        "layers_left": len(layers) - taken - sum(one.name in excluded for one in layers),
     }  # fmt: skip
 
 
@@ -113,11 +115,12 @@ def _to_integers(ready: Path, target: Path, wish: Wish, excluded: frozenset[str]
 
 
 def _notes(wish: Wish, facts: dict[str, Any], engines: Sequence[str]) -> list[str]:
-    left = facts["layers"] - facts["quantised_layers"] - len(wish.exclude)
-    slow = SLOW_CONVOLUTIONS if wish.compute == "integer" else SLOW_WEIGHTS
+    by_integers = wish.compute == "integer"
+    slow = SLOW_CONVOLUTIONS if by_integers else SLOW_WEIGHTS
+    is_slow = wish.weights == "int8" and (facts["integer_convolutions"] > 0 or not by_integers)
     return [
-        *([slow] if "onnxruntime" in engines and wish.weights == "int8" and facts["layers"] > left else []),
-        *([f"{left} of {facts['layers']} layers keep their float weights"] if left > 0 else []),
+        *([slow] if is_slow and "onnxruntime" in engines else []),
+        *([f"{facts['layers_left']} of {facts['layers']} layers keep their float weights"] * bool(facts["layers_left"])),
     ]
 
 

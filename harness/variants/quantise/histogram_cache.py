@@ -12,7 +12,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from harness.files import replace_in_order
+from harness.variants.kept import keep
 from harness.variants.quantise.histograms import Histogram
 
 Histograms = Mapping[str, Histogram]
@@ -21,7 +21,7 @@ Histograms = Mapping[str, Histogram]
 def cached(cache: Path, kind: str, decides: Sequence[str], make: Callable[[], Histograms]) -> Histograms:
     """What is kept for all that `decides`; made, and kept, where it is not there or cannot be read.
 
-    Percentiles and entropy take their ranges from the same histograms, so the method decides nothing.
+    HarnessError where it cannot be kept. Percentiles and entropy take their ranges from the same histograms, so the method decides nothing.
     """
     key = hashlib.sha256("/".join(decides).encode()).hexdigest()[:32]
     path = cache / "histograms" / f"{kind}-{key}.npz"
@@ -30,7 +30,7 @@ def cached(cache: Path, kind: str, decides: Sequence[str], make: Callable[[], Hi
             return _unpacked(stored)
     except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error):
         found = make()
-    replace_in_order({path: _packed(found)})
+    keep(path, _packed(found))
     return found
 
 

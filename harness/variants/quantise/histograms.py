@@ -59,10 +59,14 @@ def empty(low: float, high: float, bins: int = BINS) -> Histogram:
     return Histogram(low=low, high=high if high - low > 1e-30 else low + 1.0, counts=np.zeros(bins, np.int64))
 
 
-def check_method(method: str, percentile: float) -> None:
-    """ConfigError for a method that is none, or a percentile that is no share of the values."""
+def check_method(method: str, percentile: float, bins: int = BINS) -> None:
+    """ConfigError for a method that is none, a percentile that is no share of the values, or too few bins for it."""
     if method not in METHODS:
         raise ConfigError(unknown("calibration method", method, METHODS), where="the recipe, options.method")
+    if method != "minmax" and bins <= LEVELS:
+        # Without a word, entropy would take the widest range, and be called entropy all the same.
+        what = f"bins = {bins} leave nothing to choose: INT8 itself has {LEVELS} steps"
+        raise ConfigError(what, where="the recipe, options.bins", remedy=f"use {BINS} or more")
     if not 90 <= percentile <= 100:
         what = f"percentile = {percentile:g} is no share of the values to keep"
         raise ConfigError(what, where="the recipe, options.percentile", remedy="use 99.9 to 99.999")
@@ -70,7 +74,7 @@ def check_method(method: str, percentile: float) -> None:
 
 def chosen_range(histogram: Histogram, method: str, percentile: float = 99.99) -> tuple[float, float]:
     """The range that `method` takes; it holds 0."""
-    check_method(method, percentile)
+    check_method(method, percentile, len(histogram.counts))
     if method == "entropy":
         return entropy_range(histogram)
     return percentile_range(histogram, percentile if method == "percentile" else 100.0)
@@ -93,7 +97,7 @@ def entropy_range(histogram: Histogram, levels: int = LEVELS) -> tuple[float, fl
     cut to what was seen, the one whose `levels` steps tell the most about the values, the clipped ones among them.
     """
     bins = len(histogram.counts)
-    if not histogram.counts.any() or bins <= levels:
+    if not histogram.counts.any():
         return histogram.low, histogram.high
     zero = -histogram.low / histogram.width
     furthest = max(zero, bins - zero)

@@ -13,8 +13,9 @@ from typing import Any
 from harness import __version__
 from harness.errors import ConfigError, DatasetError
 from harness.members import member
+from harness.model import ModelCard
 from harness.variants import Bench, Recipe
-from harness.variants.frames import quiet
+from harness.variants.frames import FrameSet, quiet
 from harness.variants.kept import Kept, key_of
 from harness.variants.onnxfile.prepare import prepare
 from harness.variants.quantise import static
@@ -22,8 +23,8 @@ from harness.variants.quantise.performat import Written
 from harness.variants.study.effects import Effect
 from harness.variants.study.graphs import GraphLayer, graph_reader
 
-PACKAGES = {"onnx": "onnxruntime", "tflite": "ai-edge-quantizer"}
-"""Formats of which layers can be left in float, and what quantises them."""
+PACKAGES = {"onnx": ("onnxruntime",), "tflite": ("ai-edge-quantizer", "ai-edge-litert")}
+"""Formats of which layers can be left in float, and what quantises and scores them."""
 WRONG_FROM_THE_START = (ConfigError, DatasetError)
 """Errors that every file of a search would have; any other is one file's own."""
 
@@ -69,13 +70,12 @@ def quantised(recipe: Recipe, bench: Bench, file_format: str, floats: Collection
 
 def kept_results(what: str, recipe: Recipe, bench: Bench, file_format: str) -> Kept:
     """Where results are kept that hold for this parent, these frames, these options and these packages."""
-    package = PACKAGES[file_format]
     decides = {
         "parent": hashlib.sha256(bench.parent(file_format).read_bytes()).hexdigest(),
-        "frames": [bench.frames.calibration.key, bench.frames.tuning.key],
-        "card": [bench.card.task, repr(sorted(bench.card.options.items())), repr(bench.card.input_spec(file_format))],
+        "frames": [bench.frames.calibration.key, bench.frames.tuning.key, *_labels(bench.frames.tuning)],
+        "card": _of_card(bench.card, file_format),
         "options": {**_of_static(recipe), "exclude": _excluded(recipe)},
-        "packages": [__version__, package, metadata.version(package)],
+        "packages": [__version__, *(f"{name} {metadata.version(name)}" for name in PACKAGES[file_format])],
         "engines": list(bench.engines),
         "kept": [one.name for one in fields(Effect)],
     }
@@ -91,6 +91,18 @@ def _as_quantised(source: Path, file_format: str) -> tuple[GraphLayer, ...]:
         prepared = Path(folder) / source.name
         prepare(source, prepared)
         return reader.layers(prepared)
+
+
+def _labels(frames: FrameSet) -> tuple[Any, Any]:
+    """What of labelled frames decides a score and its interval besides their pictures: truths, and whose they are."""
+    whose = [[str(one.get(name, "")) for name in ("subject", "clip")] for one in frames.samples]
+    return [one.tolist() for one in frames.truths], whose
+
+
+def _of_card(card: ModelCard, file_format: str) -> list[str]:
+    """What of a card decides answers and scores."""
+    options, outputs = (sorted(one.items()) for one in (card.options, card.outputs(file_format)))
+    return [card.task, *map(repr, (options, outputs, card.input_spec(file_format), card.extra_input_list()))]
 
 
 def _of_static(recipe: Recipe) -> Mapping[str, Any]:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from harness.case import Array
+from harness.case import Array, InputSpec, TensorSpec
 from harness.errors import ConfigError
 from harness.members import member
 from harness.model import ModelCard
 from harness.modelfile import inspect_model
-from harness.tasks.preprocess import Preprocess
 from harness.variants.frames import FrameSet
 
 READERS = {
@@ -75,14 +74,20 @@ def graph_reader(file_format: str) -> GraphReader:
 def feeds(path: Path, card: ModelCard, frames: FrameSet) -> Iterator[dict[str, Array]]:
     """The inputs of one file by name, frame by frame; ConfigError where the card does not say which is the picture."""
     spec = card.input_spec(path.suffix.removeprefix("."))
+    return filled(inspect_model(path).inputs, spec, card, frames, str(path))
+
+
+def filled(
+    inputs: Sequence[TensorSpec], spec: InputSpec, card: ModelCard, frames: FrameSet, where: str
+) -> Iterator[dict[str, Array]]:
+    """The same of declared inputs. where: the file, for the error."""
     constants = {one.name: np.full(one.shape, one.value, one.dtype) for one in card.extra_input_list()}
-    pictures = [one for one in inspect_model(path).inputs if one.name not in constants]
+    pictures = [one for one in inputs if one.name not in constants]
     image = next((one for one in pictures if one.name == spec.name or len(pictures) == 1), None)
     if image is None:
         raise ConfigError(
             f"the picture's input is not clear: {', '.join(one.name for one in pictures) or 'there is none'}",
-            where=str(path), remedy="name it in [input] name, and give all others an [extra_inputs.NAME] in the card",
+            where=where, remedy="name it in [input] name, and give all others an [extra_inputs.NAME] in the card",
         )  # fmt: skip
-    make = Preprocess(spec, image)
-    for one in frames.pictures:
-        yield {image.name: make.tensor(np.asarray(one)), **constants}
+    for tensor in frames.tensors(spec, image):
+        yield {image.name: tensor, **constants}

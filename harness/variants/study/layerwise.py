@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -126,9 +127,11 @@ def _added(before: Found, layer: GraphLayer, seen: Seen | None) -> Found:
         return before
     if seen is None or seen.variant is None:
         return ABSENT
-    parent = seen.parent.reshape(layer.shape) if layer.shape else seen.parent
+    # The size of some tensors depends on the picture, whatever the file says.
+    known = layer.shape is not None and math.prod(layer.shape) == seen.parent.size
+    parent = seen.parent.reshape(layer.shape) if known else seen.parent
     try:
-        return before + distance(parent, seen.variant, layer.channel_axis)
+        return before + distance(parent, seen.variant, layer.channel_axis if known else None)
     except ValueError as error:
         return str(error)
 

@@ -64,6 +64,21 @@ def test_a_slower_candidate_is_slower_and_the_null_arm_is_not(pair):
     assert typical[:, NULL] / typical[:, REFERENCE] == pytest.approx(1.0, abs=0.001)
 
 
+def test_the_inference_of_each_frame_is_a_part_of_it_and_comes_back_from_a_file(pair, tmp_path):
+    run = measure_pair(pair(infer_ms=2.5, reference={"infer_ms": 5.0}), quiet)
+    assert run.infer_ns.shape == run.frame_ns.shape
+    assert (run.infer_ns <= run.frame_ns).all()
+    typical = np.quantile(run.infer_ns, 0.25, axis=2)
+    assert typical[:, REFERENCE] / typical[:, CANDIDATE] == pytest.approx(2.0, abs=0.001)
+    run.save(tmp_path)
+    assert np.array_equal(PairedRun.load(tmp_path).infer_ns, run.infer_ns)
+
+
+def test_a_run_that_was_kept_without_inferences_can_be_read(pair, tmp_path):
+    replace(measure_pair(pair(rounds=1), quiet), infer_ns=None).save(tmp_path)
+    assert PairedRun.load(tmp_path).infer_ns is None
+
+
 def test_the_noise_of_each_load_is_another_one(pair):
     run = measure_pair(pair(rounds=6, process_sigma=0.05, reference={"process_sigma": 0.05}), quiet)
     typical = np.quantile(run.frame_ns, 0.25, axis=2)

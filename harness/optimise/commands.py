@@ -158,9 +158,9 @@ def _table(path: Path | None, wanted: Wanted, results: list[Result]) -> list[str
 
     if path is None or not results:
         return []
-    known = results_in(wanted.out / wanted.profile.name)
+    known, unread = results_in(wanted.out / wanted.profile.name)
     here = [one for one in known if one.machine == results[0].machine]
-    return [f"written: {write_table(path, here)}"]
+    return [f"written: {write_table(path, here)}", *(f"not in the table: {one}" for one in unread)]
 
 
 def _told(result: Result, wanted: Wanted) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from harness.errors import HarnessError
 from harness.variants import Bench, Made, Recipe
+from harness.variants.frames import Frames
 from harness.variants.scoring import SCORED_BY, predict
 from harness.variants.study.confidence import Confidence, confidence
 from harness.variants.study.confidence_table import FEW
@@ -14,11 +17,12 @@ def confident(recipe: Recipe, bench: Bench) -> Made:
 
     Each file is run here, by the engine that searches run it by; one that cannot be is a failure.
     """
-    facts, failures = {}, {}
+    # Frames of their own: those of the bench are told of as what a file's ranges were fitted on.
+    frames, facts, failures = replace(bench.frames), {}, {}
     for form in bench.formats:
         bench.say(f"confidences of the {form} file of {recipe.parent}")
         try:
-            found = _of_file(bench, form)
+            found = _of_file(bench, form, frames)
         except HarnessError as error:
             failures[form] = error.sentence
             continue
@@ -29,6 +33,6 @@ def confident(recipe: Recipe, bench: Bench) -> Made:
     return Made(files=bench.files, facts=facts, failures=failures)
 
 
-def _of_file(bench: Bench, form: str) -> Confidence | None:
+def _of_file(bench: Bench, form: str, frames: Frames) -> Confidence | None:
     path, card = bench.parent(form), bench.card
-    return confidence(card, lambda frames: predict(path, SCORED_BY[form], card, frames), bench.frames)
+    return confidence(card, lambda chosen: predict(path, SCORED_BY[form], card, chosen), frames)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from harness import __version__, variants
+from harness.errors import HarnessError
 from harness.files import write_atomically
+from harness.modelfile import inspect_model
 from harness.optimise.journal import digest, file_digest
 from harness.variants import Recipe
 
@@ -33,6 +36,15 @@ class MadeFile:
     def read(cls, path: Path) -> MadeFile:
         """As it is now; OSError where it cannot be read."""
         return cls(path=str(path.absolute()), sha256=file_digest(path), size_bytes=path.stat().st_size)
+
+    @classmethod
+    def of_parent(cls, path: Path, form: str) -> MadeFile:
+        """The same, its hash over the weights too that an ONNX file may have beside it."""
+        found = cls.read(path)
+        with suppress(HarnessError):  # a damaged file is told where it is measured
+            if form == "onnx":
+                return replace(found, sha256=inspect_model(path).model_sha256)
+        return found
 
     @property
     def whole(self) -> bool:

@@ -67,13 +67,18 @@ def fitting(wanted: Wanted, card: ModelCard) -> list[Candidate]:
 
 
 def untried(wanted: Wanted, card: ModelCard) -> Iterator[str]:
-    """A sentence about the candidates that have no such format."""
+    """A sentence about the candidates that have no such format, and one about the options that no entry takes."""
     left = [one.name for one in wanted.choice.candidates if one not in fitting(wanted, card)]
     if left:
         yield (
             f"not tried, since no engine of {wanted.profile.name} takes a format of {card.name} that they can be made "
             f"in: {', '.join(left)}"
         )
+    taken = {option.name for _, _, option in entries(wanted, card)}
+    idle = dict.fromkeys(one.name for one in wanted.choice.options if one.name not in taken)
+    if idle:
+        names = ", ".join(idle)
+        yield f"not tried, since no engine of {wanted.profile.name} takes that option for {card.name}: {names}"
 
 
 def runtimes_of(wanted: Wanted, card: ModelCard, candidate: Candidate) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -86,15 +86,15 @@ def read_result(path: Path) -> Result:
         raise ConfigError(f"no result can be read: {error}", where=str(path)) from error
 
 
-def results_in(folder: Path) -> Sequence[Result]:
-    """Every result below a device's folder, by model; those that cannot be read are left out."""
-    found = []
+def results_in(folder: Path) -> tuple[list[Result], list[str]]:
+    """Every result below a device's folder, by model, and a sentence on each that cannot be read."""
+    found, unread = [], []
     for path in sorted(folder.glob(f"*/{NAME}")):
         try:
             found.append(read_result(path))
-        except ConfigError:
-            continue
-    return found
+        except ConfigError as error:
+            unread.append(error.sentence)
+    return found, unread
 
 
 def _standing(raw: Mapping[str, Any]) -> Standing:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from harness import __version__
@@ -14,10 +12,8 @@ from harness.budgets import budgets_for, budgets_of
 from harness.case import Case
 from harness.errors import HarnessError
 from harness.model import ModelCard
-from harness.modelfile import inspect_model
 from harness.optimise.candidates import PARENT, Candidate, recipe_of, with_entry
 from harness.optimise.doing import Doing, lost
-from harness.optimise.journal import file_digest
 from harness.optimise.made import MadeFile, MadeVariant, libraries
 from harness.optimise.measuring import Subject, beside_parent
 from harness.optimise.pareto import best, standings
@@ -159,15 +155,7 @@ def _files_of(card: ModelCard) -> dict[str, MadeFile]:
     found = {}
     for form, path in parent_files(card).items():
         try:
-            found[form] = replace(MadeFile.read(path), sha256=_hash_of(path, form))
+            found[form] = MadeFile.of_parent(path, form)
         except OSError as error:
             raise HarnessError(f"a file of {PARENT} cannot be read: {error.strerror}", where=str(path)) from error
     return found
-
-
-def _hash_of(path: Path, form: str) -> str:
-    """Over the weights too that an ONNX file has beside it."""
-    with suppress(HarnessError):  # a damaged file is told where it is measured
-        if form == "onnx":
-            return inspect_model(path).model_sha256
-    return file_digest(path)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.errors import HarnessError
+from harness.errors import ConfigError
 from harness.files import replace_in_order
 
 Facts = Mapping[str, Any]
@@ -33,11 +33,11 @@ class Kept:
 
 
 def keep(path: Path, content: bytes) -> None:
-    """Write a file that spares work the next time, whole or not at all; HarnessError where it cannot be."""
+    """Write a file that spares work the next time, whole or not at all; ConfigError where it cannot be."""
     try:
         replace_in_order({path: content})
     except OSError as error:
-        raise HarnessError(
+        raise ConfigError(
             f"what was found cannot be kept: {error.strerror or error}", where=str(path),
             remedy="free some space there, or make it a folder that can be written",
         ) from error  # fmt: skip

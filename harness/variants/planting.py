@@ -32,7 +32,7 @@ def plant_outlier(source: Path, target: Path, layer: str, channel: int = 0, fact
     and all that read it smaller to match; the names of its readers.
 
     The factor is a power of two by default, so that float answers change in the last bit at most. ConfigError for a
-    layer or channel that is none, a factor that is not above 0, or a reader that is no convolution.
+    layer or channel that is none, shared weights, a factor that is not above 0, or a reader that is no convolution.
     """
     onnx = library("onnx")
     model = onnx.load(str(source))
@@ -87,6 +87,8 @@ def _scale(found: Graph, name: str, channel: int, factor: float, layer: str) -> 
 def _values(found: Graph, name: str, layer: str) -> Any:
     if name not in found.weights:
         raise ConfigError(f"its weights {name!r} are no constants", where=layer, remedy="simplify the model first")
+    if len(found.readers[name]) > 1:
+        raise ConfigError(f"other layers share its weights {name!r}", where=layer, remedy="choose another layer")
     return library("onnx.numpy_helper").to_array(found.weights[name]).copy()
 
 

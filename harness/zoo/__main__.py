@@ -13,10 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.errors import HarnessError
+from harness.errors import ConfigError, HarnessError
 from harness.zoo.recipes import RECIPES
 
 ROOT = Path(__file__).parents[2]
+OWN_VARIANTS = {"fp32", "int8"}
+WRITERS = ("export", "finish", "train")
 FILES = ("fp32.onnx", "int8.onnx", "fp32.tflite", "int8.tflite", "fp32.pte", "int8.pte", "fp32.pt2")
 
 
@@ -34,11 +36,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         for name in RECIPES if chosen.net == "all" else [chosen.net]:
+            if chosen.command in WRITERS:
+                require_only_own(chosen.models / name)
             COMMANDS[chosen.command](name, chosen)
     except HarnessError as error:
         print(error.sentence, file=sys.stderr)
         return 2
     return 0
+
+
+def require_only_own(folder: Path) -> None:
+    """ConfigError where the card, which is written anew, has variants that `harness optimize` made of these files."""
+    from harness.model import read_card
+
+    made = read_card(folder).variants.keys() - OWN_VARIANTS if (folder / "model.toml").is_file() else ()
+    if made:
+        raise ConfigError(
+            f"the card is written anew and would lose the variants {', '.join(sorted(made))}",
+            where=str(folder / "model.toml"), remedy="take them out of it, and make them again afterwards",
+        )  # fmt: skip
 
 
 def train(name: str, chosen: argparse.Namespace) -> None:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
-from harness.variants.export import litert_file as export_litert
-from harness.variants.export import onnx_file as export_onnx
+from harness.variants.export import litert_file, onnx_file
 from harness.variants.export.interface import Interface
 from harness.variants.export.torch_side import ready
 from harness.zoo.measure import tensor_names
@@ -20,12 +19,12 @@ FORMATS = ("onnx", "tflite", "pte", "pt2")
 def to_onnx(net: nn.Module, recipe: Recipe, path: Path) -> None:
     """Write `net` as ONNX: input `image` [1, 1, height, width], outputs as the recipe names them."""
     wanted = Interface(shape=shape(recipe), input="image", outputs=recipe.outputs)
-    export_onnx.to_onnx(folded(ready(net)), wanted, path)
+    onnx_file.to_onnx(folded(ready(net)), wanted, path)
 
 
 def to_tflite(net: nn.Module, recipe: Recipe, path: Path) -> None:
     """Write `net` as TFLite: input [1, height, width, 1]."""
-    export_litert.to_tflite(folded(ready(net)), Interface(shape=shape(recipe), channel_last=True), path)
+    litert_file.to_tflite(folded(ready(net)), Interface(shape=shape(recipe), channel_last=True), path)
 
 
 def shape(recipe: Recipe) -> tuple[int, int, int, int]:

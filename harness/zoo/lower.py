@@ -10,7 +10,7 @@ from pathlib import Path
 from torch import nn
 
 from harness.case import Array
-from harness.variants.export import program as export_program
+from harness.variants.export import program
 from harness.variants.export.equality import differences, file_answers, net_answers, require_equal
 from harness.variants.export.interface import Interface
 from harness.variants.export.torch_side import quiet
@@ -31,7 +31,7 @@ def net_of(recipe: Recipe, source: Path) -> nn.Module:
 
 
 def require_same(net: nn.Module, recipe: Recipe, source: Path, pictures: Array) -> float:
-    """The largest difference of a net from its ONNX file on `pictures` [n, height, width]; EngineError above rounding."""
+    """How far a net is from its ONNX file on `pictures` [n, height, width]; EngineError above rounding."""
     frames, card = FrameSet(name="pictures", pictures=pictures[..., None]), card_of(recipe, source)
     found = differences(file_answers(source, card, frames), net_answers(net, recipe.outputs, card, frames))
     return require_equal(found, str(source)).largest
@@ -39,12 +39,12 @@ def require_same(net: nn.Module, recipe: Recipe, source: Path, pictures: Array) 
 
 def to_pt2(net: nn.Module, recipe: Recipe, path: Path) -> None:
     """Write `net` as an exported program: input [1, 1, height, width]."""
-    export_program.to_pt2(net, Interface(shape=shape(recipe)), path)
+    program.to_pt2(net, Interface(shape=shape(recipe)), path)
 
 
 def to_pte(net: nn.Module, recipe: Recipe, path: Path) -> None:
     """Write `net` as an ExecuTorch program for XNNPACK."""
-    export_program.to_pte(net, Interface(shape=shape(recipe)), path)
+    program.to_pte(net, Interface(shape=shape(recipe)), path)
 
 
 def to_int8_pte(net: nn.Module, recipe: Recipe, pictures: Array, path: Path) -> None:
@@ -56,7 +56,7 @@ def to_int8_pte(net: nn.Module, recipe: Recipe, pictures: Array, path: Path) -> 
     from harness.variants.ptefile.ranges import SQUARED_ERROR, Calibration
 
     with quiet(), one_thread():
-        form = export_program.xnnpack_form(net, shape(recipe))
-        module = export_program.exported(form, shape(recipe)).module()
+        form = program.xnnpack_form(net, shape(recipe))
+        module = program.exported(form, shape(recipe)).module()
         how = Calibration(method=SQUARED_ERROR)
         pte.write(module, lambda: tensors(recipe, pictures, "NCHW"), how, shape(recipe), path)

@@ -11,7 +11,7 @@ from harness.optimise.candidates import Candidate
 from harness.variants import Bench, Made, Recipe
 
 NAME, FUNCTION = "retold", "tests.optimise.techniques:retold"
-FAULTS = ("raise", "refuse", "crash", "nothing", "absent", "damaged")
+FAULTS = ("raise", "refuse", "crash", "nothing", "idle", "half", "absent", "damaged")
 
 
 def retold(recipe: Recipe, bench: Bench) -> Made:
@@ -27,12 +27,23 @@ def retold(recipe: Recipe, bench: Bench) -> Made:
         os.abort()
     if fault == "nothing":
         return Made(files={}, failures={"sim": "this format has no integers"})
+    if fault == "idle":
+        return _untouched(recipe, bench)
     if fault == "absent":
         return Made(files={"sim": bench.target(recipe, "sim")})
     said: dict[str, Any] = {**json.loads(bench.parent("sim").read_text(encoding="utf-8")), **options}
     path = bench.target(recipe, "sim")
     path.write_text("{" if fault == "damaged" else json.dumps(said, sort_keys=True), encoding="utf-8")
-    return Made(files={"sim": path}, facts={"changed": sorted(options)})
+    return Made(
+        files={"sim": path}, facts={"changed": sorted(options)},
+        failures={"onnx": "no such file today"} if fault == "half" else {},
+    )  # fmt: skip
+
+
+def _untouched(recipe: Recipe, bench: Bench) -> Made:
+    bench.target(recipe, "sim").write_bytes(bench.parent("sim").read_bytes())
+    facts = {"changed": False, "sentence": "nothing to retell"}
+    return Made(files={"sim": bench.target(recipe, "sim")}, facts=facts)
 
 
 def reading(recipe: Recipe, bench: Bench) -> Made:

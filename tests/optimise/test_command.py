@@ -29,6 +29,7 @@ def workspace(tmp_path, monkeypatch) -> Workspace:
         ("eyes --target simulated --accuracy-loss none", "'none' is no amount (--accuracy-loss)"),
         ("eyes --target simulated --latency-budget 20parsec", "is no amount (--latency-budget)"),
         ("eyes --target simulated --frames 0", "--frames=0: accuracy needs labelled frames"),
+        ("eyes --target simulated --seed -1", "--seed=-1: no generator takes a negative seed"),
         ("eyes --target simulated --plan long", "no plan called 'long'"),
     ],
 )

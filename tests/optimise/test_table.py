@@ -85,10 +85,17 @@ def test_a_file_that_cannot_be_is_refused_before_anything_is_measured(tmp_path, 
         check_table(tmp_path / name)
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe", b"summary"])
-def test_a_file_that_cannot_be_read_or_was_spoiled_is_refused(tmp_path, content):
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("<!-- summary: [", "<!-- summary: {"), ('"limit_ms"', '"limit"'), ('"limit_ms": 20.0', '"limit_ms": "a"'),
+        ('"model": "eyes", ', ""), ("# Results", "\udcff"),
+    ],
+)  # fmt: skip
+def test_a_file_that_cannot_be_read_or_was_spoiled_is_refused(tmp_path, old, new):
     path = write_table(tmp_path / "results.md", [host()])
-    spoiled = path.read_bytes().replace(b"<!-- summary: [", b"<!-- summary: {") if content == b"summary" else content
-    path.write_bytes(spoiled)
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8", errors="surrogateescape")
     with pytest.raises(ConfigError, match=r"results\.md|summary"):
         check_table(path)

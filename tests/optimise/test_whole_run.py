@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -13,18 +14,29 @@ from harness.optimise.candidates import EngineOption
 from harness.optimise.models import optimise
 from harness.optimise.results import Result, read_result
 from harness.optimise.rows import Row
+from harness.optimise.run import NO_CHANGE
 from tests.optimise.conftest import Asker
 from tests.optimise.techniques import candidate
 from tests.simulated import copied_model
+from tests.variants.rawmodel import CALIBRATION, pictures, record
 
 TRIED = (
     candidate("fast", infer_ms=4.0), candidate("faster", parent="fast", infer_ms=2.5),
     candidate("wrong", integer=True, infer_ms=2.0, error_share=0.3), candidate("damaged", goes_wrong="damaged"),
-    candidate("broken", goes_wrong="crash"), candidate("child", parent="broken"),
+    candidate("broken", goes_wrong="crash"), candidate("child", parent="broken"), candidate("idle", goes_wrong="idle"),
 )  # fmt: skip
 
 
 DOUBLED = EngineOption(name="doubled", engine="simulated", option="speed", value=2.0, instead_of=1.0)
+BF16 = EngineOption(name="bf16", engine="openvino", option="precision", value="bf16", instead_of="f32")
+
+
+def calibrated(folder: Path) -> Path:
+    """The model with frames of its own to calibrate and to tune on."""
+    record(folder, "calibration", pictures(900, seed=2))
+    with (folder / "model.toml").open("a", encoding="utf-8") as card:
+        card.write(f"\n{CALIBRATION}")
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +45,8 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     with pytest.MonkeyPatch.context() as patch:
         history = str(folder / "history.sqlite")
-        wanted = Asker(folder, patch)(*TRIED, options=(DOUBLED,), history=history, command="harness optimize")
-        card = read_card(copied_model(folder / "models", process_sigma=0.004))
+        wanted = Asker(folder, patch)(*TRIED, options=(DOUBLED, BF16), history=history, command="harness optimize")
+        card = read_card(calibrated(copied_model(folder / "models", process_sigma=0.004)))
         said: list[str] = []
         (result,) = optimise(wanted, [card], said.append, write=True, over=False)
         assert isinstance(result, Result)
@@ -64,6 +76,7 @@ def test_every_candidate_has_its_row(run):
         ("broken", "making it crashed with SIGABRT"),
         ("child", "broken, which it is made from, has no file: making it crashed with SIGABRT"),
         ("damaged", "not a .sim file"),
+        ("idle", "no change: there was nothing to do"),
     ],
 )
 def test_a_candidate_that_failed_says_why(run, name, reason):
@@ -108,6 +121,10 @@ def test_an_engine_option_runs_the_parents_own_file_on_an_entry_of_its_own(run):
     assert [one.outcome for one in found.gates_on("accuracy_loss_points")] == ["PASS"]
 
 
+def test_an_option_that_no_engine_of_the_target_takes_is_told(run):
+    assert run[0].notes == ("not tried, since no engine of simulated takes that option for eyes: bf16",)
+
+
 def test_rows_are_compared_by_their_paired_speed_up(run):
     parent, faster = row_of(run, "fp32"), row_of(run, "faster")
     assert faster.typical_ms == pytest.approx(parent.values["frame_p25_ms"] / faster.speedup.value)
@@ -135,7 +152,7 @@ def test_a_second_run_finds_every_step_again_and_the_same_result(run):
     assert again.best == result.best
     assert "the very same files" in again.adopted
     assert [line for line in said if not line.endswith(("kept from before", "no file was made", "it was not measured",
-                                                        "nothing to make it from"))] == []  # fmt: skip
+                                                        "nothing to make it from", NO_CHANGE))] == []  # fmt: skip
     assert [line.split("]")[0] for line in said if line[0] == "["] == [
         line.split("]")[0] for line in first if line[0] == "["
     ]
@@ -148,6 +165,21 @@ def test_failures_alone_are_tried_again_where_that_is_asked_for(run):
     begun = [line for line in said if "so far" in line]
     assert [line.split()[2] for line in begun] == ["broken:", "damaged"]
     assert again.adopted == "the card was left alone"
+
+
+def test_the_recipe_of_what_was_taken_tells_how_far_its_confidences_can_be_believed(run):
+    _, said, wanted, card = run
+    told = json.loads((card.folder / "faster.recipe.json").read_text(encoding="utf-8"))["facts"]["confidence"]
+    assert told["sim"]["temperature"] > 0
+    assert told["sim"]["before"]["answers"] == 500
+    assert told["sim"]["after"]["log_loss"] <= told["sim"]["before"]["log_loss"] + 0.01
+    assert "sim temperature" in (wanted.folder(card) / "report.md").read_text(encoding="utf-8")
+    assert [line.split()[1:3] for line in said if ": confidence;" in line] == [["eyes", "faster:"]]
+
+
+def test_what_changed_nothing_is_not_measured(run):
+    _, said, _, _ = run
+    assert [line.split("; ")[1] for line in said if " idle on simulated" in line] == [NO_CHANGE, NO_CHANGE]
 
 
 def test_the_report_can_be_read_again(run):

@@ -75,6 +75,11 @@ def test_outputs_may_take_any_name_of_the_program(outputs: tuple[str, str], tmp_
     assert found[1].item() == pytest.approx(0.5)
 
 
+def test_a_net_with_more_outputs_than_the_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(HarnessError, match="the net gives 2 outputs, and the model has 1: scores"):
+        export(tiny(lambda scores: (scores, scores + 1)), work(tmp_path, "onnx"), "small")
+
+
 def test_the_same_net_gives_the_same_files(tmp_path: Path) -> None:
     hashes = [
         {

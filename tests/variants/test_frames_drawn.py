@@ -105,6 +105,15 @@ def test_a_share_of_the_calibration_frames_is_made_worse_on_request(over, percen
     assert worse.key == over(degraded_percent=percent).calibration.key
 
 
+def test_how_many_frames_and_how_many_of_them_are_made_worse_stands_in_the_card(over):
+    more = CALIBRATION.replace("}", "}\nframes = 310\ndegraded_percent = 10")
+    found = over({"more": more}, calibration_frames=None).calibration
+    assert len(found) == 310
+    assert sum(bool(one.get("degraded")) for one in found.samples) == 31
+    plain = over({"more": more}, calibration_frames=None, degraded_percent=0.0).calibration
+    assert not any(one.get("degraded") for one in plain.samples)
+
+
 def test_a_dark_picture_has_less_light_and_a_blurred_one_less_contrast():
     picture = np.random.default_rng(1).integers(0, 255, (40, 60, 3), np.uint8)
     assert darkened(picture, 0.25).mean() == pytest.approx(picture.mean() / 4, rel=0.02)

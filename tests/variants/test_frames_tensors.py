@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from harness.case import InputSpec
+from harness.case import InputSpec, TensorSpec
 from harness.errors import ConfigError, DatasetError
 from harness.model import read_card
 from harness.tasks.preprocess import Preprocess
@@ -17,6 +18,7 @@ from harness.variants.frames.normalisation import greys, require_normalisation
 from tests.variants.rawmodel import pictures, raw_model
 
 NORMALISED = "mean = [0.45]\nstd = [0.25]"
+GREY = InputSpec(16, 10, mean=(0.45,), std=(0.25,))
 READY = ((pictures(300, seed=3)[:, None] / 255 - 0.45) / 0.25).astype(np.float32)
 
 
@@ -54,6 +56,28 @@ def test_right_tensors_reach_the_model_as_they_are(calibrated, values, file):
     last = list(found.tensors(InputSpec(16, 10, layout="NHWC")))
     assert last[7].shape == (1, 10, 16, 1)
     assert np.array_equal(last[7][0, :, :, 0], READY[7, 0])
+
+
+def ready_for(dtype: str, scale: float | None = None, zero_point: int = 0) -> np.ndarray:
+    """READY as a file takes them whose input is declared so."""
+    frames = FrameSet(name="calibration", pictures=greys(READY, GREY), ready=READY)
+    declared = TensorSpec("image", (1, 1, 10, 16), dtype, scale, zero_point)
+    return np.concatenate(list(frames.tensors(GREY, declared)))
+
+
+def test_ready_tensors_are_quantised_for_a_quantised_input_and_cast_for_another():
+    found = ready_for("int8", 0.02, -10)
+    assert found.dtype == np.int8
+    assert np.array_equal(found, np.clip(np.rint(READY / 0.02 - 10), -128, 127))
+    assert np.array_equal(ready_for("float16"), READY.astype(np.float16))
+
+
+def test_ready_pixels_are_the_pictures_and_normalised_where_the_file_takes_floats():
+    pixels = pictures(300, seed=3)[:5, None]
+    frames = FrameSet(name="calibration", pictures=pixels.transpose(0, 2, 3, 1), ready=pixels)
+    raw = replace(GREY, dtype="uint8")
+    assert np.array_equal(np.concatenate(list(frames.tensors(raw))), pixels)
+    assert np.array_equal(np.concatenate(list(frames.tensors(GREY))), READY[:5])
 
 
 def test_other_tensors_have_another_key(calibrated):

@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("onnxruntime")
 
 from harness.errors import ConfigError, EngineError, HarnessError
-from harness.model import read_card
+from harness.model import Extra, read_card
 from harness.variants.onnxfile.static import quantise
 from harness.variants.quantise.half import to_half
 from harness.variants.study.layertext import sentence, text_of
@@ -134,7 +134,7 @@ def test_an_open_batch_is_a_batch_of_one(sound, tmp_path):
 def test_a_tensor_whose_size_depends_on_the_picture_is_compared_all_the_same(sound, tmp_path):
     net = Net()
     rows = net.op("Reshape", "image", net.const([10, 16], "int64"))
-    bright = net.op("Greater", net.op("ReduceMean", rows, axes=[1], keepdims=0), net.const(0.3))
+    bright = net.op("Greater", net.op("ReduceMean", rows, axes=[1], keepdims=0), net.const(0.02))
     some = net.op("Compress", rows, bright, axis=0)
     scores = net.op("ReduceMean", net.op("MatMul", some, net.random(16, 2)), axes=[0])
     path = saved(tmp_path, finished(net, scores))
@@ -190,3 +190,16 @@ def test_files_that_cannot_be_compared_are_refused(parent, variant, error, words
 def test_without_a_frame_nothing_is_compared(sound):
     with pytest.raises(HarnessError, match="no frame to compare on"):
         layerwise(sound.card, sound.parent("onnx"), sound.parent("onnx"), brightness.frames(0, seed=1))
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (("state",), "the further inputs of the file are none, and those of the card state"),
+        (("image",), "the picture's input is not clear: none"),
+    ],
+)
+def test_inputs_that_the_card_and_the_file_do_not_share_are_told(names, words, sound):
+    card = sound.card.model_copy(update={"extra_inputs": {name: Extra(shape=(1,)) for name in names}})
+    with pytest.raises(ConfigError, match=words):
+        layerwise(card, sound.parent("onnx"), sound.parent("onnx"), FRAMES)

@@ -92,3 +92,16 @@ def test_what_cannot_be_planted_is_refused_and_leaves_no_file(parent, tmp_path, 
     with pytest.raises(ConfigError, match=sentence):
         plant_outlier(parent, tmp_path / "planted.onnx", **{"layer": FIRST, **changes})
     assert not (tmp_path / "planted.onnx").exists()
+
+
+@pytest.mark.parametrize("sharing", ["planted", "reader"])
+def test_weights_that_another_layer_shares_are_left_alone(tmp_path, sharing):
+    net = Net()
+    planted = net.conv("image", 1, 8, 3)
+    reader = net.conv(planted, 8, 8, 3)
+    taken, weights = ("image", net.nodes[0]) if sharing == "planted" else (planted, net.nodes[1])
+    twin = net.op("Conv", net.op("Abs", taken) if sharing == "planted" else reader, *weights.input[1:], pads=[1] * 4)
+    scores = net.dense(net.op("Add", reader, twin), 8, 2)
+    source = save(finished(net, scores), tmp_path / "shared.onnx")
+    with pytest.raises(ConfigError, match="other layers share its weights"):
+        plant_outlier(source, tmp_path / "planted.onnx", "conv_0")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from harness.stats.proportions import tango_interval
 from harness.variants import scoring
 from harness.variants.frames import Frames
 from harness.variants.frames.frameset import FrameSet
+from harness.variants.study.graphs import feeds
 from tests.simulated import session_over
 from tests.variants.rawmodel import raw_model
 
@@ -42,6 +44,26 @@ def test_boxes_are_judged_in_the_pixels_of_the_camera_frame(tmp_path):
     moved = scoring.predict(card.file("int8", "onnx"), "onnxruntime", card, unplaced)
     scale, offset = frames.geometries[0].scale_x, frames.geometries[0].offset_x
     assert answers[0][:, 0] == pytest.approx(moved[0][:, 0] * scale + offset, abs=0.01)
+
+
+def test_ready_tensors_reach_the_file_as_they_are(tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
+    from tests.variants.onnxnets import bench, net, saved
+
+    path = saved(net(), tmp_path / "fp32.onnx")
+    work = bench(tmp_path, {"onnx": path})
+    between = (work.frames.calibration.pictures.transpose(0, 3, 1, 2) + np.float32(0.4)) / np.float32(255)
+    frames = replace(work.frames.calibration, ready=between)
+    session = onnxruntime.InferenceSession(str(path))
+    wanted = [session.run(None, {"image": one[None]})[0] for one in between]
+    found = scoring.predict(path, "onnxruntime", work.card, frames)
+    given = [one["image"] for one in feeds(path, work.card, frames)]
+    assert np.array_equal(np.concatenate(given), between)
+    assert np.concatenate(found) == pytest.approx(np.concatenate(wanted), abs=1e-5)
+    assert np.concatenate(found) != pytest.approx(
+        np.concatenate(scoring.predict(path, "onnxruntime", work.card, work.frames.calibration)), abs=1e-5
+    )
 
 
 def frames_of(count: int) -> FrameSet:

@@ -143,7 +143,7 @@ def test_results_that_cannot_be_kept_are_a_sentence(tmp_path):
     bench = brightness.bench(tmp_path / "model", tuning=5)
     (tmp_path / "full").write_text("a file where a folder is to be made")
     blocked = replace(bench, cache=tmp_path / "full")
-    with pytest.raises(HarnessError, match=r"cannot be kept: Not a directory .*full"):
+    with pytest.raises(ConfigError, match=r"cannot be kept: Not a directory .*full"):
         sensitivity(RECIPE, blocked, ignored)
 
 

@@ -16,6 +16,7 @@ from harness.errors import EngineError
 from harness.model import read_card
 from harness.modelfile import inspect_model
 from harness.zoo import cards, data, measure, parity
+from harness.zoo.__main__ import main
 from harness.zoo.recipes import RECIPES
 
 SHIPPED = Path(__file__).parents[2] / "suites" / "models"
@@ -44,6 +45,20 @@ def test_a_written_card_is_read_as_it_was_meant(name: str, tmp_path: Path) -> No
     assert "--seed 3" in card.variants["fp32"].made
 
 
+@pytest.mark.parametrize("command", ["export", "finish", "train"])
+def test_a_card_with_variants_that_were_made_later_is_not_written_anew(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "gaze").mkdir()
+    path = tmp_path / "gaze" / "model.toml"
+    made = '\n[variants.qat]\nparent = "fp32"\nfiles = { onnx = "qat.onnx" }\n'
+    path.write_text((SHIPPED / "gaze" / "model.toml").read_text(encoding="utf-8") + made)
+    before = path.read_bytes()
+    assert main([command, "gaze", "--models", str(tmp_path), "--cache", str(tmp_path)]) == 2
+    assert "would lose the variants qat" in capsys.readouterr().err
+    assert path.read_bytes() == before
+
+
 def test_the_floor_stands_below_the_worst_score(tmp_path: Path) -> None:
     cards.write_card(RECIPES["gaze"], tmp_path, seed=1, outputs={}, worst=91.7)
     assert "accuracy_min_percent = 88.0" in (tmp_path / "model.toml").read_text(encoding="utf-8")
@@ -55,7 +70,7 @@ def test_a_shipped_card_agrees_with_its_recipe(name: str) -> None:
     assert card.input_spec("onnx") == recipe.input
     assert _plain(card.task_spec().options) == _plain(measure.options(recipe))
     assert card.dataset["truth"] == recipe.truth
-    assert [sorted(one.files) for one in card.variants.values()] == [
+    assert [sorted(card.variants[one].files) for one in ("fp32", "int8")] == [
         ["onnx", "pt2", "pte", "tflite"],
         ["onnx", "pte", "tflite"],
     ]

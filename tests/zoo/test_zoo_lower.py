@@ -91,7 +91,10 @@ class Late(torch.nn.Module):
 
 @pytest.mark.parametrize(
     ("factor", "sentence"),
-    [(torch.tensor(torch.nan), "differs by nan in frame 1 of 4"), (torch.ones(3, 1, 1), "the outputs are .* .frame 1.")],
+    [
+        (torch.tensor(torch.nan), "differs by nan in frame 1 of 4"),
+        (torch.ones(3, 1, 1), "the outputs are .* .frame 1."),
+    ],
 )
 def test_a_net_that_gives_nan_or_another_shape_is_refused(
     factor: torch.Tensor, sentence: str, folder: Path, pictures: np.ndarray

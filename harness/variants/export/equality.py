@@ -91,8 +91,10 @@ def net_answers(net: Any, names: Sequence[str], card: ModelCard, frames: FrameSe
     spec = replace(card.input_spec("onnx"), layout="NCHW", dtype="float32")
     for one in frames.tensors(spec):
         with torch.no_grad():
-            found = net(torch.from_numpy(one))
-        yield dict(zip(names, (value.numpy() for value in listed(found)), strict=True))
+            found = listed(net(torch.from_numpy(one)))
+        if len(found) != len(names):
+            raise EngineError(f"the net gives {len(found)} outputs, and the model has {len(names)}: {', '.join(names)}")
+        yield dict(zip(names, (value.numpy() for value in found), strict=True))
 
 
 def as_float(values: Array, spec: TensorSpec) -> Array:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from harness.case import Array
-from harness.errors import EngineError
+from harness.errors import EngineError, HarnessError
 from harness.runtimes.onnxruntime_graph import CONVOLUTIONS, INTEGER, PRODUCTS, read_graph
 from harness.runtimes.onnxruntime_plugin import words_of
 from harness.variants.onnxfile.library import library
@@ -25,6 +26,17 @@ def checked(path: Path, feed: Mapping[str, Array]) -> dict[str, Any]:
         optimised = Path(folder) / "optimised.onnx"
         _run(path, feed, optimised)
         return _kernels(optimised)
+
+
+@contextmanager
+def whole(target: Path, ready: Path, source: Path) -> Iterator[None]:
+    """Where it fails, no file is left, and the error names the parent's file: nobody can look at the prepared one."""
+    try:
+        yield
+    except HarnessError as error:
+        target.unlink(missing_ok=True)
+        where = error.where.replace(str(ready), str(source))
+        raise type(error)(error.what, where=where, remedy=error.remedy) from error
 
 
 def _run(path: Path, feed: Mapping[str, Array], optimised: Path) -> None:

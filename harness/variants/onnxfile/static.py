@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from harness.errors import ConfigError, EngineError, HarnessError, unknown
+from harness.errors import ConfigError, EngineError, unknown
 from harness.variants import Bench, Recipe
-from harness.variants.onnxfile.checked import checked
+from harness.variants.onnxfile.checked import checked, whole
 from harness.variants.onnxfile.keep_float import keep_float
 from harness.variants.onnxfile.layers import Graph, excluded_nodes, float_layers, graph_of, is_quantised, weighted
 from harness.variants.onnxfile.library import library, working
@@ -68,15 +68,10 @@ def quantise(recipe: Recipe, bench: Bench) -> tuple[Path, dict[str, Any]]:
         facts = dict(prepare(source, ready))
         excluded = excluded_nodes(_graph(ready), wish.exclude)
         bench.say(f"{bench.card.name}: {recipe.name}.onnx, {wish.method.name} on {len(frames)} frames")
-        try:
+        with whole(target, ready, source):
             _written(ready, target, wish, excluded, bench)
             facts |= _told(_graph(ready), _graph(target), wish, source)
             kernels = checked(target, next(feeds(target, bench.card, frames)))
-        except HarnessError as error:
-            target.unlink(missing_ok=True)
-            # Nobody can look at the prepared file afterwards.
-            where = error.where.replace(str(ready), str(source))
-            raise type(error)(error.what, where=where, remedy=error.remedy) from error
     if not wish.scheme.only:
         facts |= {**kernels, "notes": [*facts["notes"], *_surprises(facts, kernels)]}
     return target, {**facts, "excluded": excluded, "calibration_frames": len(frames), "calibration_key": frames.key}

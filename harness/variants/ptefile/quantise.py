@@ -108,10 +108,11 @@ def checked(bench: Bench, path: Path) -> dict[str, Any]:
 def _calibration(recipe: Recipe, bench: Bench) -> Calibration:
     options = recipe.options
     method, percentile = str(options.get("method", "minmax")), float(options.get("percentile", 99.99))
+    bins = int(options.get("bins", BINS))
     if method != SQUARED_ERROR:
-        check_method(method, percentile)
+        check_method(method, percentile, bins)
     return Calibration(
-        method=method, percentile=percentile, bins=int(options.get("bins", BINS)),
+        method=method, percentile=percentile, bins=bins,
         per_channel=bool(options.get("per_channel", True)), cached=partial(_kept, recipe, bench),
     )  # fmt: skip
 

@@ -8,14 +8,14 @@ default; they are 4 times smaller, and slower than in FP32 on x86.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import ConfigError, EngineError, HarnessError, unknown
+from harness.errors import ConfigError, EngineError, unknown
 from harness.variants import Bench, Made, Recipe
-from harness.variants.onnxfile.checked import checked
+from harness.variants.onnxfile.checked import checked, whole
 from harness.variants.onnxfile.layers import excluded_nodes, graph_of, weighted
 from harness.variants.onnxfile.library import library, working
 from harness.variants.onnxfile.prepare import prepare
@@ -73,13 +73,9 @@ def quantise(recipe: Recipe, bench: Bench) -> Written:
     with tempfile.TemporaryDirectory() as folder:
         ready = Path(folder) / "prepared.onnx"
         facts = dict(prepare(source, ready))
-        try:
+        with whole(target, ready, source):
             facts |= _taken(ready, target, wish, source)
             facts |= checked(target, next(feeds(target, bench.card, bench.frames.calibration)))
-        except HarnessError as error:
-            target.unlink(missing_ok=True)
-            where = error.where.replace(str(ready), str(source))
-            raise type(error)(error.what, where=where, remedy=error.remedy) from error
     return target, {**facts, "notes": [*facts["notes"], *_notes(wish, facts, bench.engines)]}
 
 
@@ -114,14 +110,14 @@ def _to_integers(ready: Path, target: Path, wish: Wish, excluded: frozenset[str]
     return sum(node.op_type in ("ConvInteger", "MatMulInteger", "DynamicQuantizeMatMul") for node in nodes)
 
 
-def _notes(wish: Wish, facts: dict[str, Any], engines: Sequence[str]) -> list[str]:
-    by_integers = wish.compute == "integer"
-    slow = SLOW_CONVOLUTIONS if by_integers else SLOW_WEIGHTS
-    is_slow = wish.weights == "int8" and (facts["integer_convolutions"] > 0 or not by_integers)
-    return [
-        *([slow] if is_slow and "onnxruntime" in engines else []),
-        *([f"{facts['layers_left']} of {facts['layers']} layers keep their float weights"] * bool(facts["layers_left"])),
-    ]
+def _notes(wish: Wish, facts: dict[str, Any], engines: Sequence[str]) -> Iterator[str]:
+    if "onnxruntime" in engines and wish.weights == "int8":
+        if wish.compute == "float":
+            yield SLOW_WEIGHTS
+        elif facts["integer_convolutions"]:
+            yield SLOW_CONVOLUTIONS
+    if facts["layers_left"] > 0:
+        yield f"{facts['layers_left']} of {facts['layers']} layers keep their float weights"
 
 
 def _require_int4(wish: Wish, engines: Sequence[str], source: Path) -> None:

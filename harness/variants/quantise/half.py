@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from harness.errors import EngineError, HarnessError
+from harness.errors import EngineError
 from harness.variants import Bench, Made, Recipe
-from harness.variants.onnxfile.checked import checked
+from harness.variants.onnxfile.checked import checked, whole
 from harness.variants.onnxfile.library import library, working
 from harness.variants.quantise.performat import Written, by_format, check_options
 from harness.variants.study.graphs import feeds
@@ -31,12 +31,9 @@ def to_half(recipe: Recipe, bench: Bench) -> Written:
     """
     source, target = bench.parent("onnx"), bench.target(recipe, "onnx")
     target.parent.mkdir(parents=True, exist_ok=True)
-    halved = _convert(source, target)
-    try:
+    with whole(target, source, source):
+        halved = _convert(source, target)
         facts = checked(target, next(feeds(target, bench.card, bench.frames.calibration)))
-    except HarnessError:
-        target.unlink()
-        raise
     told = {"notes": [ON_CPU]} if "onnxruntime" in bench.engines else {}
     return target, {**halved, **facts, **told}
 

@@ -21,7 +21,8 @@ Histograms = Mapping[str, Histogram]
 def cached(cache: Path, kind: str, decides: Sequence[str], make: Callable[[], Histograms]) -> Histograms:
     """What is kept for all that `decides`; made, and kept, where it is not there or cannot be read.
 
-    HarnessError where it cannot be kept. Percentiles and entropy take their ranges from the same histograms, so the method decides nothing.
+    Percentiles and entropy take their ranges from the same histograms, so the method decides nothing. ConfigError
+    where it cannot be kept.
     """
     key = hashlib.sha256("/".join(decides).encode()).hexdigest()[:32]
     path = cache / "histograms" / f"{kind}-{key}.npz"
@@ -44,7 +45,7 @@ def _packed(found: Histograms) -> bytes:
     stream, each = io.BytesIO(), list(found.values())
     np.savez_compressed(
         stream, names=np.array(list(found)), low=[one.low for one in each], high=[one.high for one in each],
-        counts=np.stack([one.counts for one in each]), zeros=[one.zeros for one in each],
+        counts=[one.counts for one in each], zeros=[one.zeros for one in each],
     )  # fmt: skip
     return stream.getvalue()
 

@@ -14,6 +14,7 @@ from harness.stats.confidence import Calibration
 from harness.variants.frames import Frames, FrameSet, Say
 from harness.variants.scoring import OPTIONS, SCORED_BY, predict
 from harness.variants.study.confidence import ANSWERS, Confidence, confidence
+from harness.variants.study.layertext import aligned
 
 COLUMNS = ("variant", "on", "answers", "error %", "temperature", "scaled error %", "by chance %", "log loss", "scaled")
 MEANING = (
@@ -71,9 +72,7 @@ def _told(card: ModelCard, profile: DeviceProfile, variant: str, runtime: str, f
 
 def said(card: ModelCard, told: Sequence[Told]) -> str:
     """A table with a line for each, the reasons of those that have none, and what the columns mean."""
-    rows = [COLUMNS, *(_line(one, one.confidence) for one in told if one.confidence)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines = aligned([COLUMNS, *(_line(one, one.confidence) for one in told if one.confidence)]).splitlines()
     reasons = [f"{one.variant} on {one.runtime}: {one.reason}" for one in told if one.reason]
     return "\n".join(printable(line, 1000) for line in (f"confidences of {card.name}", *lines, *reasons, MEANING))
 

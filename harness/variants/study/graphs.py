@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -72,7 +72,7 @@ def graph_reader(file_format: str) -> GraphReader:
 
 
 def feeds(path: Path, card: ModelCard, frames: FrameSet) -> Iterator[dict[str, Array]]:
-    """The inputs of one file by name, frame by frame; ConfigError where the card does not say which is the picture."""
+    """The inputs of one file by name, frame by frame; ConfigError where the card does not say what fills each."""
     spec = card.input_spec(path.suffix.removeprefix("."))
     return filled(inspect_model(path).inputs, spec, card, frames, str(path))
 
@@ -86,8 +86,19 @@ def filled(
     image = next((one for one in pictures if one.name == spec.name or len(pictures) == 1), None)
     if image is None:
         raise ConfigError(
-            f"the picture's input is not clear: {', '.join(one.name for one in pictures) or 'there is none'}",
+            f"the picture's input is not clear: {_listed(one.name for one in pictures)}",
             where=where, remedy="name it in [input] name, and give all others an [extra_inputs.NAME] in the card",
+        )  # fmt: skip
+    further = {one.name for one in inputs if one is not image}
+    if further != constants.keys():
+        # Some engines run with an input that nobody filled.
+        raise ConfigError(
+            f"the further inputs of the file are {_listed(further)}, and those of the card {_listed(constants)}",
+            where=where, remedy="give each an [extra_inputs.NAME] in the card, and no other",
         )  # fmt: skip
     for tensor in frames.tensors(spec, image):
         yield {image.name: tensor, **constants}
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "none"

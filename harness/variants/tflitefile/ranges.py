@@ -34,7 +34,7 @@ def calibrated(bench: Bench, method: str, percentile: float = 99.99, bins: int =
 
     ConfigError for an unknown method, without frames, or for a file without a signature.
     """
-    check_method(method, percentile)
+    check_method(method, percentile, bins)
     require_frames(bench)
     source = bench.parent("tflite")
     key = key_of(bench, source, library("ai_edge_litert").__version__)

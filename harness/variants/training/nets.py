@@ -52,7 +52,8 @@ def net_of(bench: Bench) -> Any:
     ConfigError where the card names none, or one of another architecture; EngineError where its outputs differ from
     the file's on real frames.
     """
-    net = folded(built(bench, "net"))
+    # A bias that comes from folding is marked as not to be learned.
+    net = folded(built(bench, "net")).requires_grad_(True)
     load(net, bench.parent("onnx"), where=_place(bench, "net"))
     require_same(net, bench)
     return net
@@ -98,8 +99,7 @@ def folded(net: Any) -> Any:
     plain = copy.deepcopy(net).eval()
     for places, at in _after_convolutions(plain, torch.nn.BatchNorm2d):
         places[at - 1], places[at] = fuse(places[at - 1], places[at]), torch.nn.Identity()
-    # A bias that comes from folding is marked as not to be learned.
-    return plain.requires_grad_(True)
+    return plain
 
 
 def unfolded(net: Any, tensor: Any) -> Any:

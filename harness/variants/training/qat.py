@@ -20,10 +20,10 @@ from harness.variants.quantise.performat import check_options
 from harness.variants.quantise.static import OPTIONS
 from harness.variants.training.courses import course
 from harness.variants.training.finishing import exported, judged
-from harness.variants.training.loop import distil
+from harness.variants.training.loop import distil, plain_batch
 from harness.variants.training.nets import example, library, net_of, one_thread, output_names
 
-ROUNDED: Mapping[str, Any] = {"steps": 200, "learning_rate": 1e-4, "batch": 32, "float32": True}
+ROUNDED: Mapping[str, Any] = {"steps": 300, "learning_rate": 1e-4, "batch": 16, "float32": True}
 COMPARED_FRAMES = 300
 QUANTISER = "torchao.quantization.pt2e.quantizer.x86_inductor_quantizer"
 
@@ -45,18 +45,19 @@ def quantisation_aware(recipe: Recipe, bench: Bench) -> Made:
 def quantisation_tuned(recipe: Recipe, bench: Bench) -> tuple[Any, Any, dict[str, Any]]:
     """The tuned net in float, the same one as it rounds, and what came of it."""
     own = replace(recipe, options={key: value for key, value in recipe.options.items() if key in ROUNDED})
-    parent = net_of(bench)
+    pt2e, parent = library("torchao.quantization.pt2e"), net_of(bench)
     net = rounding(parent, bench)
-    trained = distil(net, parent, bench, course(own, ROUNDED))
+    net(plain_batch(bench))
     # Ranges would go on following whatever the net is judged on.
-    trained.net.apply(library("torchao.quantization.pt2e").disable_observer)
+    net.apply(pt2e.disable_observer)
+    facts = {"parent": judged(parent, parent, bench), "after_rounding": judged(net, parent, bench)}
+    net.apply(pt2e.enable_observer)
+    trained = distil(net, parent, bench, course(own, ROUNDED))
+    net.apply(pt2e.disable_observer)
     plain = copy.deepcopy(parent)
-    plain.load_state_dict(dict(trained.net.named_parameters()))
-    facts = {
-        "parent": judged(parent, parent, bench), "after_training": judged(trained.net, parent, bench),
-        "after_training_in_float": judged(plain, parent, bench), **trained.facts,
-    }  # fmt: skip
-    return plain, trained.net, facts
+    plain.load_state_dict(dict(net.named_parameters()))
+    after = {"after_training": judged(net, parent, bench), "after_training_in_float": judged(plain, parent, bench)}
+    return plain, net, {**facts, **after, **trained.facts}
 
 
 def rounding(net: Any, bench: Bench) -> Any:

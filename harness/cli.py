@@ -27,6 +27,7 @@ from harness.toolreport import add_tool_output_command
 from harness.trendreport.commands import add_report_command, add_serve_command
 from harness.trends import add_changes_command
 from harness.variants.commands import add_layers_command, add_sensitivity_command
+from harness.variants.export.commands import add_export_command
 from harness.variants.fusion.commands import add_fusion_command
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     add_confidence_command(commands, _say)
     add_sensitivity_command(commands, _say)
     add_layers_command(commands, _say)
+    add_export_command(commands, _say)
     add_fusion_command(commands)
     return parser
 

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import ConfigError, unknown
-from harness.files import write_atomically
+from harness.errors import ConfigError
+from harness.variants.arguments import Say, bench_of, card_named, counted, frames_of, one_of, profile_named, written
 
 if TYPE_CHECKING:
     from harness.model import ModelCard
     from harness.profile import DeviceProfile
-    from harness.variants import Bench
-    from harness.variants.frames import Frames
 
-Say = Callable[[str], None]
 OUTSIDE = 1
 TUNING_FRAMES, LAYER_FRAMES = 1_500, 32
-MODELS, CACHE = Path("suites/models"), Path(".cache/dms-harness")
 
 
 def add_sensitivity_command(commands: Any, say: Say) -> None:
@@ -64,10 +58,10 @@ def _sensitivity(parsed: argparse.Namespace, say: Say) -> str:
 
     if parsed.plot:
         require_figure(parsed.plot)
-    card, profile = _card(parsed.model), _profile(parsed.device)
-    bench = _bench(card, parsed.variant, profile, _frames(card, say, tuning_frames=_counted(parsed.frames)), say)
-    form = _one_of("format", parsed.format, formats_of(bench))
-    method = _one_of("method", parsed.method, (*METHODS, NNCF) if form == "onnx" else METHODS)
+    card, profile = card_named(parsed.model), profile_named(parsed.device)
+    bench = bench_of(card, parsed.variant, profile, frames_of(card, say, tuning_frames=counted(parsed.frames)), say)
+    form = one_of("format", parsed.format, formats_of(bench))
+    method = one_of("method", parsed.method, (*METHODS, NNCF) if form == "onnx" else METHODS)
     recipe = Recipe(name="int8", technique="static", parent=parsed.variant, options={"method": method})
     ranking = sensitivity(recipe, bench, say, form)
     lines = [text_of(ranking, form)]
@@ -75,7 +69,7 @@ def _sensitivity(parsed: argparse.Namespace, say: Say) -> str:
         title = f"{card.name}, {parsed.variant}.{form}: each layer alone in INT8, {len(bench.frames.tuning)} frames"
         lines.append(str(plot(ranking, title, parsed.plot)))
     if parsed.json:
-        lines.append(_written(parsed.json, {"model": card.name, "variant": parsed.variant, "format": form,
+        lines.append(written(parsed.json, {"model": card.name, "variant": parsed.variant, "format": form,
                                             "layers": [one.facts() for one in ranking]}))  # fmt: skip
     return "\n".join(lines)
 
@@ -84,56 +78,22 @@ def _layers(parsed: argparse.Namespace, say: Say) -> tuple[str, int]:
     from harness.variants.study.layertext import text_of
     from harness.variants.study.layerwise import Tolerance, layerwise
 
-    card, profile = _card(parsed.model), _profile(parsed.device)
+    card, profile = card_named(parsed.model), profile_named(parsed.device)
     parent = _parent(card, parsed.variant)
     form = _common_format(card, parent, parsed.variant, profile, parsed.runtime)
     # The pool that calibration frames are drawn from is four times as large: no more is rendered than that.
-    frames = _frames(card, say, calibration_frames=_counted(parsed.frames), tuning_frames=1, fewest=1).calibration
+    frames = frames_of(card, say, calibration_frames=counted(parsed.frames), tuning_frames=1, fewest=1).calibration
     tolerance = Tolerance(cosine=parsed.cosine, sqnr_db=parsed.sqnr)
     found = layerwise(card, card.file(parent, form), card.file(parsed.variant, form), frames, tolerance)
     lines = [text_of(found)]
     if parsed.json:
-        lines.append(_written(parsed.json, {"model": card.name, **found.facts()}))
+        lines.append(written(parsed.json, {"model": card.name, **found.facts()}))
     bad = found.first_outside is not None or not found.compared
     return "\n".join(lines), OUTSIDE if bad else 0
 
 
-def _card(name: str) -> ModelCard:
-    from harness.model import find_cards
-
-    cards = find_cards([name], MODELS)
-    if len(cards) != 1:
-        raise ConfigError(f"{name!r} holds {len(cards)} models", where="MODEL", remedy="name one of them")
-    return cards[0]
-
-
-def _profile(device: str) -> DeviceProfile:
-    from harness.profile import read_profile
-
-    return read_profile(device, Path("devices"))
-
-
-def _frames(card: ModelCard, say: Say, **counts: int) -> Frames:
-    from harness.variants.frames import Frames
-
-    return Frames(card=card, cache=CACHE, say=say, **counts)  # type: ignore[arg-type]
-
-
-def _bench(card: ModelCard, variant: str, profile: DeviceProfile, frames: Frames, say: Say) -> Bench:
-    from harness.runtimes import FORMATS
-    from harness.variants import Bench
-
-    _one_of("variant", variant, tuple(card.variants))
-    engines = tuple(dict.fromkeys(profile.engine(one) for one in profile.runtimes))
-    return Bench(
-        card=card, files={form: card.file(variant, form) for form in card.variants[variant].files}, engines=engines,
-        formats=tuple(dict.fromkeys(form for engine in engines for form in FORMATS[engine])),
-        folder=CACHE, cache=CACHE / "variants", frames=frames, say=say,
-    )  # fmt: skip
-
-
 def _parent(card: ModelCard, variant: str) -> str:
-    parent = card.variants[_one_of("variant", variant, tuple(card.variants))].parent
+    parent = card.variants[one_of("variant", variant, tuple(card.variants))].parent
     if not parent:
         raise ConfigError(
             f"the card names no parent of {variant}", where=f"{card.folder / 'model.toml'}, variants.{variant}",
@@ -149,7 +109,7 @@ def _common_format(card: ModelCard, parent: str, variant: str, profile: DevicePr
 
     both = card.variants[parent].files.keys() & card.variants[variant].files.keys()
     if runtime:
-        entry = _one_of("runtime", runtime, tuple(profile.runtimes))
+        entry = one_of("runtime", runtime, tuple(profile.runtimes))
         both &= {file_format(profile, card, variant, entry)}
     found = next((one for one in READERS if one in both), "")
     if not found:
@@ -158,20 +118,3 @@ def _common_format(card: ModelCard, parent: str, variant: str, profile: DevicePr
             where=str(card.folder / "model.toml"), remedy="name another runtime, or export both to one format",
         )  # fmt: skip
     return found
-
-
-def _one_of(kind: str, name: str, known: tuple[str, ...]) -> str:
-    """The name, or the first of `known` where it is empty; ConfigError for one that is none of them."""
-    if name and name not in known:
-        raise ConfigError(unknown(kind, name, known))
-    return name or known[0]
-
-
-def _counted(frames: int) -> int:
-    if frames < 1:
-        raise ConfigError(f"--frames={frames}: at least one frame is needed", where="--frames")
-    return frames
-
-
-def _written(path: Path, facts: Mapping[str, Any]) -> str:
-    return str(write_atomically(path, json.dumps(facts, indent=1, allow_nan=False) + "\n", option="--json"))

@@ -11,7 +11,7 @@ from harness.variants.training.finishing import finished, judged, work_facts
 from harness.variants.training.loop import distil
 from harness.variants.training.nets import built, example, folded, library, net_of
 
-STUDENT: Mapping[str, Any] = {"steps": 5000, "learning_rate": 6e-3, "batch": 16}
+STUDENT: Mapping[str, Any] = {"steps": 3000, "learning_rate": 3e-3, "batch": 32}
 
 
 def distilled(recipe: Recipe, bench: Bench) -> Made:

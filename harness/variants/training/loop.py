@@ -31,7 +31,9 @@ WEIGHT_DECAY = 0.01
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """A net that has learned. curve: step, mean loss since the point before. spent_s: over all interrupted parts."""
+    """A net that has learned. curve: step, mean loss since the point before. spent_s: by the wall clock, over all
+    interrupted parts.
+    """
 
     net: Any
     curve: tuple[tuple[int, float], ...]

@@ -16,8 +16,8 @@ from harness.variants.training.finishing import finished, judged, work_facts
 from harness.variants.training.loop import distil, plain_batch
 from harness.variants.training.nets import example, folded, library, net_of, unfolded
 
-CHANNELS: Mapping[str, Any] = {"ratio": 0.5, "steps": 5000, "learning_rate": 6e-3, "batch": 16}
-WEIGHTS: Mapping[str, Any] = {"ratio": 0.7, "steps": 1000, "learning_rate": 3e-3, "batch": 16}
+CHANNELS: Mapping[str, Any] = {"ratio": 0.5, "steps": 3000, "learning_rate": 3e-3, "batch": 32}
+WEIGHTS: Mapping[str, Any] = {"ratio": 0.7, "steps": 600, "learning_rate": 1e-3, "batch": 32}
 ROUND_TO_CHANNELS = 8
 
 

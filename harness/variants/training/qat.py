@@ -23,7 +23,7 @@ from harness.variants.training.finishing import exported, judged
 from harness.variants.training.loop import distil, plain_batch
 from harness.variants.training.nets import example, library, net_of, one_thread, output_names
 
-ROUNDED: Mapping[str, Any] = {"steps": 300, "learning_rate": 1e-4, "batch": 16, "float32": True}
+ROUNDED: Mapping[str, Any] = {"steps": 200, "learning_rate": 1e-4, "batch": 32, "float32": True}
 COMPARED_FRAMES = 300
 QUANTISER = "torchao.quantization.pt2e.quantizer.x86_inductor_quantizer"
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
-import os
 import shutil
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -15,13 +13,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from harness.agent import END_WITH_PARENT, LAST_PATH, PROGRESS
+from harness.agent import PROGRESS
 from harness.case import Job, Run
 from harness.errors import HarnessError, WorkerError, printable
 from harness.paired import PairedJob, PairedRun
 from harness.profile import DeviceProfile
 from harness.survey import Survey, SurveyJob
 from harness.transports import Exit, open_transport
+from harness.workers import ONE_THREAD, death, environment, last_words, left_error
 
 Progress = Callable[[str, int, int], None]
 T = TypeVar("T")
@@ -31,7 +30,6 @@ SURVEY_DEADLINE_S = 120.0
 AGENT = "harness.agent"
 CAP_DEADLINES = 20
 UNCAPPED = ("building", "loading")
-PACKAGE = Path(__file__).resolve().parent
 
 
 def run_job(job: Job, profile: DeviceProfile, folder: Path, progress: Progress, root: Path | None = None) -> Run:
@@ -93,7 +91,7 @@ def _work(text: str, errand: _Errand, profile: DeviceProfile, progress: Progress
     try:
         return open_transport(profile.transport).run(
             [python, "-m", AGENT, str(folder / "job.json"), str(folder)],
-            environment=_environment(profile, folder, root),
+            environment={**environment(folder, root, own_python=bool(profile.python)), **ONE_THREAD},
             log=folder / "worker.log",
             deadline_s=errand.deadline_s,
             on_line=_Listener(progress, CAP_DEADLINES * errand.deadline_s + errand.minimum_s),
@@ -114,25 +112,6 @@ def _lay_out(text: str, folder: Path) -> None:
             where=str(folder),
             remedy="free some space, or name another folder with --report",
         ) from error
-
-
-def _environment(profile: DeviceProfile, folder: Path, root: Path | None) -> dict[str, str]:
-    """What the worker sees of this process: the harness, and with the same interpreter the caller's own modules.
-
-    Another interpreter sees the harness alone, never this one's numpy beside it. `root` comes last
-    in the worker's path, so that no file in it hides a module of the engine or of Python.
-    """
-    own = (os.path.abspath(one) for one in os.environ.get("PYTHONPATH", "").split(os.pathsep) if one)
-    path = [str(PACKAGE.parent), *own]
-    if profile.python:
-        (folder / "path").mkdir()
-        (folder / "path" / PACKAGE.name).symlink_to(PACKAGE)
-        path = [str(folder / "path")]
-    single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    return {
-        "PYTHONPATH": os.pathsep.join(path), "PYTHONDONTWRITEBYTECODE": "1", END_WITH_PARENT: "1",
-        LAST_PATH: str(root or ""), **single,
-    }  # fmt: skip
 
 
 class _Listener:
@@ -190,41 +169,11 @@ def _failure(errand: _Errand, ended: Exit) -> HarnessError:
             f"deadline_s in devices/{errand.device.partition('@')[0]}.toml; the last words are in {log}",
         )
     if (errand.folder / "error.json").is_file():
-        return _said(errand.folder / "error.json", errand.where, log)
-    words = _last_words(log)
+        return left_error(errand.folder / "error.json", errand.where, f"the last words are in {log}")
+    words = last_words(log)
     remedy = f"the whole log is {log}"
     if NO_NUMPY in words:
         remedy = (
             "the device's python has no numpy: `apt install python3-numpy` there, or name another python in the profile"
         )
-    return WorkerError(_death(ended.status) + words, where=errand.where, remedy=remedy)
-
-
-def _last_words(log: Path) -> str:
-    """The last line of the worker that is no word of progress."""
-    try:
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return ""
-    said = [line.strip() for line in lines if line.strip() and not line.startswith(PROGRESS)]
-    return f": {said[-1][:300]}" if said else ""
-
-
-def _said(path: Path, case: str, log: Path) -> HarnessError:
-    """The error that the worker left."""
-    try:
-        wire = json.loads(path.read_text(encoding="utf-8"))
-        remedy = wire.get("remedy") or f"the last words are in {log}"
-        return HarnessError.from_wire({**wire, "where": wire.get("where") or case, "remedy": remedy})
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        what = f"the worker failed and its error is not readable: {error}"
-        return WorkerError(what, where=case, remedy=f"see {log}")
-
-
-def _death(status: int) -> str:
-    if status == -signal.SIGKILL:
-        return "the worker was killed (SIGKILL), most likely by the system for lack of memory"
-    if status < 0:
-        names = {one.value: one.name for one in signal.Signals}
-        return f"the worker crashed with {names.get(-status, f'signal {-status}')}"
-    return f"the worker ended with status {status}"
+    return WorkerError(death(ended.status) + words, where=errand.where, remedy=remedy)

@@ -71,8 +71,8 @@ def batch(job: Mapping[str, Any], out: Path) -> dict[str, Any]:
         fed = [{one.name: _frames(one, numbers) for one in runtime.inputs} for numbers in job["frames"]]
         found = {**_timed(lambda: runtime.infer(fed[0])), "peak_bytes": peak_bytes()}
         answers = [_answers(runtime.infer(one), len(numbers)) for one, numbers in zip(fed, job["frames"])]
-        together = {name: np.concatenate([one[name] for one in answers]) for name in answers[0]}
-        np.savez(str(out / "answers.npz"), **together)  # type: ignore[arg-type]  # its stub takes arrays for a flag
+        together: dict[str, Any] = {name: np.concatenate([one[name] for one in answers]) for name in answers[0]}
+        np.savez(str(out / "answers.npz"), **together)
     return found
 
 

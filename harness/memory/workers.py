@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import harness
 from harness.errors import HarnessError, WorkerError
 from harness.memory.measuring import Say, Wanted, rotated
 from harness.transports import Exit, open_transport
+from harness.workers import ONE_THREAD, death, environment, left_error
 
 WORKER = "harness.memory.worker"
 DEADLINE_S = 120.0
-PACKAGE = Path(harness.__file__).resolve().parent
 
 
 Job = Mapping[str, Any]
@@ -56,33 +54,20 @@ def carried_out(wanted: Wanted, job: Job, name: str) -> dict[str, Any]:
     command = [profile.python or sys.executable, "-m", WORKER, str(folder / "job.json"), str(folder)]
     try:
         ended = open_transport(profile.transport).run(
-            command, environment=_environment(wanted, folder), log=folder / "worker.log",
-            deadline_s=profile.deadline_s or DEADLINE_S, on_line=lambda line: False,
+            command, environment={**environment(folder, None, own_python=bool(profile.python)), **ONE_THREAD},
+            log=folder / "worker.log", deadline_s=profile.deadline_s or DEADLINE_S, on_line=lambda line: False,
         )  # fmt: skip
     except OSError as error:
         raise WorkerError(f"the worker cannot be started: {error}", where=name) from error
     return _told(folder, ended, name)
 
 
-def _environment(wanted: Wanted, folder: Path) -> dict[str, str]:
-    """Another interpreter sees the harness alone, and not this one's packages."""
-    path = PACKAGE.parent
-    if wanted.profile.python:
-        path = folder / "path"
-        path.mkdir()
-        (path / PACKAGE.name).symlink_to(PACKAGE)
-    own = [] if wanted.profile.python else [one for one in os.environ.get("PYTHONPATH", "").split(os.pathsep) if one]
-    single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    return {"PYTHONPATH": os.pathsep.join([str(path), *own]), "PYTHONDONTWRITEBYTECODE": "1", **single}
-
-
 def _told(folder: Path, ended: Exit, name: str) -> dict[str, Any]:
-    log = folder / "worker.log"
-    for file in ("error.json", "result.json"):
-        if (folder / file).is_file():
-            found: dict[str, Any] = json.loads((folder / file).read_text(encoding="utf-8"))
-            if file == "error.json":
-                raise HarnessError.from_wire({**found, "where": found.get("where") or name})
-            return found
-    how = "gave no answer in time" if ended.timed_out else f"ended with status {ended.status} and without an answer"
-    raise WorkerError(f"the worker {how}", where=name, remedy=f"its last words are in {log}")
+    remedy = f"its last words are in {folder / 'worker.log'}"
+    if (folder / "error.json").is_file():
+        raise left_error(folder / "error.json", name, remedy)
+    if (folder / "result.json").is_file():
+        found: dict[str, Any] = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+        return found
+    how = "the worker gave no answer in time" if ended.timed_out else f"{death(ended.status)} and without an answer"
+    raise WorkerError(how, where=name, remedy=remedy)

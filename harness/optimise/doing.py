@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from harness.errors import HarnessError, printable
@@ -17,7 +17,7 @@ from harness.optimise.made import MadeFile, MadeVariant, made_from
 from harness.optimise.making import make, told_confidences
 from harness.optimise.measuring import Subject, measure
 from harness.optimise.planning import MEASURE, PAIR, confidence_step, making_step, step_of
-from harness.optimise.rows import Interval, Row, plain, row_from
+from harness.optimise.rows import Interval, Row, row_from
 from harness.optimise.speedup import Speedup, beside_reference
 from harness.optimise.steps import Say, Steps
 from harness.optimise.wanted import Wanted
@@ -46,24 +46,24 @@ class Doing:
             return MadeVariant(reason=f"{candidate.parent}, which it is made from, has no file: {parent.reason}")
         recipe = recipe_of(candidate, self.wanted.seed, self.wanted.loss_points)
         key = making_key(self.wanted, self.card, recipe, parent.files, formats, self._contents)
-        work = lambda: asdict(make(self.wanted, self.card, recipe, parent.files, formats, self.say))  # noqa: E731
+        work = partial(make, self.wanted, self.card, recipe, parent.files, formats, self.say)
         return made_from(self._done(step, key, work, _whole))
 
     def confidences(self, name: str, files: Mapping[str, MadeFile]) -> MadeVariant:
         """How far those of a made variant can be believed: its `facts`, or the reason why nobody knows."""
         recipe = Recipe(name=name, technique="confidence", parent=name, seed=self.wanted.seed)
         key = making_key(self.wanted, self.card, recipe, files, tuple(files), self._contents)
-        work = lambda: asdict(told_confidences(self.wanted, self.card, recipe, files, self.say))  # noqa: E731
+        work = partial(told_confidences, self.wanted, self.card, recipe, files, self.say)
         return made_from(self._done(confidence_step(self.card, name), key, work))
 
     def measure(self, subject: Subject, files: Mapping[str, MadeFile]) -> Row:
         """The subject's row without its speed-up; files: those that decide it, by variant."""
-        work = lambda: plain(_measured(self.wanted, subject))  # noqa: E731
+        work = partial(_measured, self.wanted, subject)
         return row_from(self._done(step_of(MEASURE, subject), self._key(subject, files), work))
 
     def pair(self, subject: Subject, files: Mapping[str, MadeFile]) -> Speedup:
         """The subject beside its reference."""
-        work = lambda: asdict(_paired(self.wanted, subject))  # noqa: E731
+        work = partial(_paired, self.wanted, subject)
         return _speedup_from(self._done(step_of(PAIR, subject), self._key(subject, files), work))
 
     def leave(self, kind: str, subject: Subject, why: str) -> None:
@@ -79,7 +79,11 @@ class Doing:
         return contents_of(self.card)
 
     def _done(
-        self, step: Step, key: Key, work: Callable[[], Result], usable: Callable[[Result], bool] = bool
+        self,
+        step: Step,
+        key: Key,
+        work: Callable[[], MadeVariant | Row | Speedup],
+        usable: Callable[[Result], bool] = bool,
     ) -> Result:
         """What the journal kept, or what `work` finds now, which it keeps."""
         kept = self.journal.read(step, key)
@@ -89,7 +93,7 @@ class Doing:
             return kept.result
         self.steps.begin(step)
         start_s = time.monotonic()
-        result = work()
+        result = asdict(work())
         seconds = time.monotonic() - start_s
         self.journal.write(step, key, Kept(result=result, seconds=seconds))
         self.steps.end(step, seconds)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import harness
-from harness.agent import LAST_PATH, PROGRESS
+from harness.agent import PROGRESS
 from harness.errors import ConfigError, HarnessError, WorkerError, printable, unknown
 from harness.model import ModelCard
 from harness.optimise.candidates import engines_of
@@ -23,12 +20,12 @@ from harness.optimise.steps import Say
 from harness.optimise.wanted import Wanted
 from harness.transports import Exit, open_transport
 from harness.variants import TECHNIQUES, Recipe
+from harness.workers import death, environment, last_words, left_error
 
 MAKER = "harness.optimise.maker"
 CONFIDENCES = "harness.optimise.confident:confident"
 LOG, SILENCE_S = "maker.log", 3600.0
 SEE = f"see {LOG} in its folder of the report's variants"
-LAST_WORDS = 300
 
 
 def make(
@@ -97,8 +94,8 @@ def _lay_out(folder: Path, job: Mapping[str, Any]) -> None:
 def _carried_out(folder: Path, root: Path, say: Say) -> MadeVariant:
     ended = open_transport("local").run(
         [sys.executable, "-m", MAKER, str((folder / "job.json").absolute()), str(folder.absolute())],
-        environment=_environment(root), log=folder.absolute() / LOG, deadline_s=SILENCE_S,
-        on_line=lambda line: _heard(line, say),
+        environment={**environment(folder, root.absolute(), own_python=False), "PYTHONHASHSEED": "0"},
+        log=folder.absolute() / LOG, deadline_s=SILENCE_S, on_line=lambda line: _heard(line, say),
     )  # fmt: skip
     if ended.timed_out or ended.status or not (folder / MADE).is_file():
         raise _failure(folder, ended)
@@ -117,14 +114,6 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, MadeFile]]:
         raise WorkerError(f"what was made cannot be read: {error}", remedy=SEE) from error
 
 
-def _environment(root: Path) -> dict[str, str]:
-    """The harness first; what lies in the repository last, so that no file in it hides a library."""
-    own = [one for one in os.environ.get("PYTHONPATH", "").split(os.pathsep) if one]
-    path = [str(Path(harness.__file__).resolve().parent.parent), *map(os.path.abspath, own)]
-    return {"PYTHONPATH": os.pathsep.join(path), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0",
-            LAST_PATH: str(root.absolute())}  # fmt: skip
-
-
 def _heard(line: str, say: Say) -> bool:
     """Any word of progress is a sign of life; so is a library's own talk."""
     if line.startswith(PROGRESS):
@@ -138,23 +127,6 @@ def _heard(line: str, say: Say) -> bool:
 def _failure(folder: Path, ended: Exit) -> HarnessError:
     if ended.timed_out:
         return WorkerError(f"making it gave no sign of life for {SILENCE_S:g} s and was ended", remedy=SEE)
-    try:
-        return HarnessError.from_wire(json.loads((folder / ERROR).read_text(encoding="utf-8")))
-    except (OSError, ValueError, AttributeError):
-        return WorkerError(f"{_death(ended.status)}{_last_words(folder / LOG)}", remedy=SEE)
-
-
-def _death(status: int) -> str:
-    if status < 0:
-        names = {one.value: one.name for one in signal.Signals}
-        return f"making it crashed with {names.get(-status, f'signal {-status}')}"
-    return f"making it ended with status {status}"
-
-
-def _last_words(log: Path) -> str:
-    try:
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return ""
-    said = [line.strip() for line in lines if line.strip() and not line.startswith(PROGRESS)]
-    return f": {said[-1][:LAST_WORDS]}" if said else ""
+    if (folder / ERROR).is_file():
+        return left_error(folder / ERROR, where="", remedy="")
+    return WorkerError(f"{death(ended.status, 'making it')}{last_words(folder / LOG)}", remedy=SEE)

@@ -37,13 +37,6 @@ def profile_named(device: str) -> DeviceProfile:
     return read_profile(device, DEVICES)
 
 
-def frames_of(card: ModelCard, say: Say, **counts: int) -> Frames:
-    """The card's frames, from the cache where they were rendered before."""
-    from harness.variants.frames import Frames
-
-    return Frames(card=card, cache=CACHE, say=say, **counts)  # type: ignore[arg-type]
-
-
 def bench_of(card: ModelCard, variant: str, profile: DeviceProfile, frames: Frames, say: Say) -> Bench:
     """The files of a variant, for the engines of a device; ConfigError for an unknown variant."""
     from harness.runtimes import FORMATS

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import ConfigError
-from harness.variants.arguments import Say, bench_of, card_named, counted, frames_of, one_of, profile_named, written
+from harness.variants.arguments import CACHE, Say, bench_of, card_named, counted, one_of, profile_named, written
 
 if TYPE_CHECKING:
     from harness.model import ModelCard
@@ -50,6 +50,7 @@ def add_layers_command(commands: Any, say: Say) -> None:
 
 def _sensitivity(parsed: argparse.Namespace, say: Say) -> str:
     from harness.variants import Recipe
+    from harness.variants.frames import Frames
     from harness.variants.onnxfile.static import NNCF
     from harness.variants.quantise.histograms import METHODS
     from harness.variants.quantise.partial import formats_of
@@ -59,7 +60,8 @@ def _sensitivity(parsed: argparse.Namespace, say: Say) -> str:
     if parsed.plot:
         require_figure(parsed.plot)
     card, profile = card_named(parsed.model), profile_named(parsed.device)
-    bench = bench_of(card, parsed.variant, profile, frames_of(card, say, tuning_frames=counted(parsed.frames)), say)
+    frames = Frames(card=card, cache=CACHE, say=say, tuning_frames=counted(parsed.frames))
+    bench = bench_of(card, parsed.variant, profile, frames, say)
     form = one_of("format", parsed.format, formats_of(bench))
     method = one_of("method", parsed.method, (*METHODS, NNCF) if form == "onnx" else METHODS)
     recipe = Recipe(name="int8", technique="static", parent=parsed.variant, options={"method": method})
@@ -75,6 +77,7 @@ def _sensitivity(parsed: argparse.Namespace, say: Say) -> str:
 
 
 def _layers(parsed: argparse.Namespace, say: Say) -> tuple[str, int]:
+    from harness.variants.frames import Frames
     from harness.variants.study.layertext import text_of
     from harness.variants.study.layerwise import Tolerance, layerwise
 
@@ -82,7 +85,8 @@ def _layers(parsed: argparse.Namespace, say: Say) -> tuple[str, int]:
     parent = _parent(card, parsed.variant)
     form = _common_format(card, parent, parsed.variant, profile, parsed.runtime)
     # The pool that calibration frames are drawn from is four times as large: no more is rendered than that.
-    frames = frames_of(card, say, calibration_frames=counted(parsed.frames), tuning_frames=1, fewest=1).calibration
+    count = counted(parsed.frames)
+    frames = Frames(card=card, cache=CACHE, say=say, calibration_frames=count, tuning_frames=1, fewest=1).calibration
     tolerance = Tolerance(cosine=parsed.cosine, sqnr_db=parsed.sqnr)
     found = layerwise(card, card.file(parent, form), card.file(parsed.variant, form), frames, tolerance)
     lines = [text_of(found)]

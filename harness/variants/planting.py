@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from harness.errors import ConfigError, unknown
+from harness.variants.libraries import library
 from harness.variants.onnxfile.layers import Graph, graph_of
-from harness.variants.onnxfile.library import library
 
 FACTOR = 256.0
 # What passes a positive factor on, channel by channel.

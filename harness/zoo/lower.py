@@ -13,8 +13,8 @@ from harness.case import Array
 from harness.variants.export import program
 from harness.variants.export.equality import differences, file_answers, net_answers, require_equal
 from harness.variants.export.interface import Interface
-from harness.variants.export.torch_side import quiet
 from harness.variants.frames.frameset import FrameSet
+from harness.variants.libraries import quiet
 from harness.variants.training.nets import load, one_thread
 from harness.zoo.export import shape
 from harness.zoo.measure import card_of

@@ -21,7 +21,7 @@ from harness.variants import Bench, Recipe  # noqa: E402
 from harness.variants.export.equality import compared, file_answers  # noqa: E402
 from harness.variants.export.interface import interface  # noqa: E402
 from harness.variants.export.program import to_pt2  # noqa: E402
-from harness.variants.export.torch_side import quiet  # noqa: E402
+from harness.variants.libraries import quiet  # noqa: E402
 from harness.variants.ptefile import quantise as pte  # noqa: E402
 from harness.variants.ptefile import ranges as pte_ranges  # noqa: E402
 from harness.variants.ptefile import source as pte_source  # noqa: E402

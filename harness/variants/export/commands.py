@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import ConfigError, printable
-from harness.variants.arguments import Say, bench_of, card_named, frames_of, one_of, profile_named
+from harness.variants.arguments import CACHE, Say, bench_of, card_named, one_of, profile_named
 
 FORMATS = ("onnx", "tflite", "pte", "pt2")
 SOME_FAILED = 1
@@ -36,6 +36,7 @@ def _export(parsed: argparse.Namespace, say: Say) -> tuple[str, int]:
     from harness.variants.export import export
     from harness.variants.export.equality import FRAMES
     from harness.variants.export.onnx_file import EXPORTERS, OnnxForm
+    from harness.variants.frames import Frames
     from harness.variants.training.nets import net_of
 
     card, folder = card_named(parsed.model), parsed.out / parsed.model
@@ -43,7 +44,7 @@ def _export(parsed: argparse.Namespace, say: Say) -> tuple[str, int]:
         opset=parsed.opset, exporter=one_of("exporter", parsed.exporter, EXPORTERS),
         dynamic_batch=parsed.dynamic_batch, dynamic_size=parsed.dynamic_size,
     )  # fmt: skip
-    frames = frames_of(card, say, calibration_frames=FRAMES, tuning_frames=1, fewest=1)
+    frames = Frames(card=card, cache=CACHE, say=say, calibration_frames=FRAMES, tuning_frames=1, fewest=1)
     bench = bench_of(card, parsed.variant, profile_named(parsed.device), frames, say)
     bench = replace(bench, formats=_formats(parsed.formats), folder=folder)
     made = export(net_of(bench), bench, parsed.variant, form)

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.variants.export.interface import Interface
-from harness.variants.export.torch_side import example, quiet
+from harness.variants.export.torch_side import example
+from harness.variants.libraries import quiet
 
 
 def to_tflite(net: Any, wanted: Interface, path: Path) -> None:

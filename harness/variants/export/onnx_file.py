@@ -12,7 +12,8 @@ from harness.modelfile import inspect_model
 from harness.variants.export.equality import Answer
 from harness.variants.export.interface import Interface
 from harness.variants.export.opsets import OPSET, require_written
-from harness.variants.export.torch_side import channel_last, example, listed, quiet
+from harness.variants.export.torch_side import channel_last, example, listed
+from harness.variants.libraries import quiet
 
 EXPORTERS = ("legacy", "dynamo")
 WHERE = "the export's options"

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.variants.export.interface import Interface
-from harness.variants.export.torch_side import channel_last, example, quiet
+from harness.variants.export.torch_side import channel_last, example
+from harness.variants.libraries import quiet
 
 
 def to_pt2(net: Any, wanted: Interface, path: Path) -> None:

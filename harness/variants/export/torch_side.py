@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -41,16 +38,3 @@ def channel_last(net: Any) -> Any:
 def listed(found: Any) -> tuple[Any, ...]:
     """The outputs of a net as a tuple."""
     return tuple(found) if isinstance(found, (tuple, list)) else (found,)
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """The exporters announce the end of many things that they use themselves."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import EngineError
-from harness.variants.onnxfile.library import library
+from harness.variants.libraries import library
 from harness.variants.study.graphs_onnx import passing_operators
 
 

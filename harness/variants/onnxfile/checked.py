@@ -14,7 +14,7 @@ from harness.case import Array
 from harness.errors import EngineError, HarnessError
 from harness.runtimes.onnxruntime_graph import CONVOLUTIONS, INTEGER, PRODUCTS, read_graph
 from harness.runtimes.onnxruntime_plugin import words_of
-from harness.variants.onnxfile.library import library
+from harness.variants.libraries import library
 
 
 def checked(path: Path, feed: Mapping[str, Array]) -> dict[str, Any]:

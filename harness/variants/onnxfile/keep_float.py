@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from harness.variants.libraries import library
 from harness.variants.onnxfile.layers import Graph, graph_of
-from harness.variants.onnxfile.library import library
 
 # Those that it rounds by itself.
 ROUNDED = ("Conv", "ConvTranspose", "Gemm")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.case import Array
 from harness.errors import ConfigError
-from harness.variants.onnxfile.library import library, working
+from harness.variants.libraries import library, working
 from harness.variants.onnxfile.schemes import CPU, Scheme
 
 

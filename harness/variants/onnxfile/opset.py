@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import EngineError
-from harness.variants.onnxfile.library import library, working
+from harness.variants.libraries import library, working
 
 # Scales per channel came with it: below, such a file is written and does not load.
 LEAST_OPSET = 13

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.errors import EngineError
 from harness.runtimes.onnxruntime_graph import QUANTISED
-from harness.variants.onnxfile.library import library, working
+from harness.variants.libraries import library, working
 from harness.variants.onnxfile.opset import lifted, opset_of, with_names, without_weight_inputs
 
 WITHOUT_SYMPY = "sympy is not installed, so the shapes of tensors with open sizes are not inferred: pip install sympy"

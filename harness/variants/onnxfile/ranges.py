@@ -19,7 +19,7 @@ import numpy as np
 
 from harness.case import Array
 from harness.errors import ConfigError, EngineError
-from harness.variants.onnxfile.library import library, working
+from harness.variants.libraries import library, working
 from harness.variants.quantise.histogram_cache import Histograms, cached, without_values
 from harness.variants.quantise.histograms import BINS, check_method, chosen_range, empty
 

@@ -12,10 +12,10 @@ import numpy as np
 
 from harness.errors import ConfigError, EngineError, unknown
 from harness.variants import Bench, Recipe
+from harness.variants.libraries import library, working
 from harness.variants.onnxfile.checked import checked, whole
 from harness.variants.onnxfile.keep_float import keep_float
 from harness.variants.onnxfile.layers import Graph, excluded_nodes, float_layers, graph_of, is_quantised, weighted
-from harness.variants.onnxfile.library import library, working
 from harness.variants.onnxfile.nncf import write_with_nncf
 from harness.variants.onnxfile.prepare import prepare
 from harness.variants.onnxfile.ranges import Method, Ranges, ranges

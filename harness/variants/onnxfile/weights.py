@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from harness.errors import EngineError
+from harness.variants.libraries import library, working
 from harness.variants.onnxfile.layers import graph_of, weighted
-from harness.variants.onnxfile.library import library, working
 
 BLOCK = 32
 # Engines that know MatMulNBits, an operator of ONNX Runtime's own.

@@ -16,13 +16,12 @@ from harness.runtimes.executorch import ExecuTorch
 from harness.variants import Bench, Recipe
 from harness.variants.export.interface import interface
 from harness.variants.export.program import exported, lowered
-from harness.variants.export.torch_side import quiet
+from harness.variants.libraries import library, quiet
 from harness.variants.ptefile.ranges import SQUARED_ERROR, Calibration, Tensors, quantised, rounded_layers, weights
 from harness.variants.ptefile.source import named_weights, source_file, source_module
 from harness.variants.quantise.histogram_cache import Histograms, cached
 from harness.variants.quantise.histograms import BINS, check_method
 from harness.variants.quantise.performat import Written
-from harness.variants.tflitefile.contents import library
 from harness.variants.tflitefile.quantise import require_signed
 from harness.variants.tflitefile.ranges import key_of, require_frames
 from harness.variants.training.nets import one_thread

@@ -14,9 +14,9 @@ from harness.variants import Bench
 from harness.variants.export.interface import interface
 from harness.variants.export.program import exported, xnnpack_form
 from harness.variants.export.torch_side import channel_last
+from harness.variants.libraries import library
 from harness.variants.ptefile.ranges import weights
 from harness.variants.study.same_weights import layers_of_onnx_nodes
-from harness.variants.tflitefile.contents import library
 from harness.variants.training.nets import net_of
 
 

@@ -15,9 +15,9 @@ from typing import Any
 
 from harness.errors import ConfigError, EngineError, unknown
 from harness.variants import Bench, Made, Recipe
+from harness.variants.libraries import library, working
 from harness.variants.onnxfile.checked import checked, whole
 from harness.variants.onnxfile.layers import excluded_nodes, graph_of, weighted
-from harness.variants.onnxfile.library import library, working
 from harness.variants.onnxfile.prepare import prepare
 from harness.variants.onnxfile.weights import INT4_ENGINES, as_products, to_int4_weights, to_int8_weights
 from harness.variants.quantise.performat import Written, by_format, check_options

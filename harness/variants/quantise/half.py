@@ -7,8 +7,8 @@ from typing import Any
 
 from harness.errors import EngineError
 from harness.variants import Bench, Made, Recipe
+from harness.variants.libraries import library, working
 from harness.variants.onnxfile.checked import checked, whole
-from harness.variants.onnxfile.library import library, working
 from harness.variants.quantise.performat import Written, by_format, check_options
 from harness.variants.study.graphs import feeds
 

@@ -11,8 +11,8 @@ from typing import Any
 from harness.case import Array
 from harness.model import ModelCard
 from harness.variants.frames import FrameSet
+from harness.variants.libraries import library, working
 from harness.variants.onnxfile.layers import ACTIVATIONS, Graph, graph_of
-from harness.variants.onnxfile.library import library, working
 from harness.variants.study.graphs import GraphLayer, Seen, feeds
 
 AT_ONCE = 8

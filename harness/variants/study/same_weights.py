@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.case import Array
 from harness.variants import Bench
-from harness.variants.onnxfile.library import library
+from harness.variants.libraries import library
 
 _SAME = 1e-5
 

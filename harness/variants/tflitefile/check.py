@@ -13,8 +13,9 @@ from harness.errors import EngineError, HarnessError
 from harness.runtimes.litert import LiteRt
 from harness.runtimes.litert_nodes import XNNPACK
 from harness.variants import Bench
+from harness.variants.libraries import library
 from harness.variants.study.graphs import feeds
-from harness.variants.tflitefile.contents import layers, library, tensor_types
+from harness.variants.tflitefile.contents import layers, tensor_types
 
 _DELEGATE = "DELEGATE"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from harness.case import Array
-from harness.errors import ConfigError
-from harness.variants.export.torch_side import quiet
+from harness.variants.libraries import library
 
 _CHANGES_TYPE = ("QUANTIZE", "DEQUANTIZE")
 _WEIGHTED = ("BATCH_MATMUL", "CONV_2D", "DEPTHWISE_CONV_2D", "EMBEDDING_LOOKUP", "FULLY_CONNECTED", "TRANSPOSE_CONV")
@@ -44,17 +42,6 @@ class Layer:
         """What it works in: the type of its results, and that of its weights where it is another one."""
         same = self.weight_dtype in ("", self.result_dtype)
         return self.result_dtype if same else f"{self.result_dtype} with {self.weight_dtype} weights"
-
-
-def library(name: str) -> Any:
-    """The module `name` of the extra `zoo`; ConfigError where it is not installed."""
-    try:
-        with quiet():
-            return importlib.import_module(name)
-    except ImportError as error:
-        package = name.partition(".")[0].replace("_", "-")
-        what = f"{package} is not installed, and this technique needs it"
-        raise ConfigError(what, remedy="pip install 'dms-harness[zoo]'") from error
 
 
 def _name(tensor: Any) -> str:

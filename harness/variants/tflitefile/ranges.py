@@ -16,11 +16,10 @@ import numpy as np
 from harness.case import Array
 from harness.errors import ConfigError, HarnessError
 from harness.variants import Bench
-from harness.variants.export.torch_side import quiet
+from harness.variants.libraries import library, quiet
 from harness.variants.quantise.histogram_cache import Histograms, cached, without_values
 from harness.variants.quantise.histograms import BINS, check_method, chosen_range, empty
 from harness.variants.study.graphs import feeds
-from harness.variants.tflitefile.contents import library
 from harness.variants.tflitefile.recipes import Ranges
 
 # Beyond stand constants such as the -inf that a maximum is padded with.

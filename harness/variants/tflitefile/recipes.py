@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from harness.errors import HarnessError, printable
-from harness.variants.export.torch_side import quiet
-from harness.variants.tflitefile.contents import library, ranks
+from harness.variants.libraries import library, quiet
+from harness.variants.tflitefile.contents import ranks
 
 Ranges = Mapping[str, tuple[float, float]]
 EVERYTHING = ".*"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from harness.case import Array, InputSpec
-from harness.variants.training.nets import library
+from harness.variants.libraries import library
 
 
 @dataclass(frozen=True, kw_only=True)

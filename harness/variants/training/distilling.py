@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.variants import Bench, Made, Recipe
+from harness.variants.libraries import library
 from harness.variants.training.courses import course
 from harness.variants.training.finishing import finished, judged, work_facts
 from harness.variants.training.loop import distil
-from harness.variants.training.nets import built, example, folded, library, net_of
+from harness.variants.training.nets import built, example, folded, net_of
 
 STUDENT: Mapping[str, Any] = {"steps": 3000, "learning_rate": 3e-3, "batch": 32}
 

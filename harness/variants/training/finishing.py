@@ -11,10 +11,11 @@ from harness.variants import Bench, Made, Recipe
 from harness.variants.export import export
 from harness.variants.export.equality import first_frames, net_answers
 from harness.variants.frames.frameset import FrameSet
+from harness.variants.libraries import library
 from harness.variants.scoring import IN_PICTURE, score, task_of
 from harness.variants.training.batches import Batches
 from harness.variants.training.imitation import imitation
-from harness.variants.training.nets import library, multiply_accumulates, one_thread, output_names, parameters
+from harness.variants.training.nets import multiply_accumulates, one_thread, output_names, parameters
 
 JUDGED_FRAMES = 500
 BATCH = 50

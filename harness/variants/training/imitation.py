@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from harness.variants.export.torch_side import listed
+from harness.variants.libraries import library
 from harness.variants.training.batches import Batches
-from harness.variants.training.nets import library
 
 SPREAD_FRAMES = 256
 LEAST_SPREAD = 1e-3

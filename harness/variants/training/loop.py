@@ -16,10 +16,11 @@ import numpy as np
 
 from harness.errors import ConfigError
 from harness.variants import Bench
+from harness.variants.libraries import library
 from harness.variants.training.batches import Batches
 from harness.variants.training.courses import Course
 from harness.variants.training.imitation import Imitation, imitation, precision
-from harness.variants.training.nets import library, one_thread
+from harness.variants.training.nets import one_thread
 from harness.variants.training.state import Standing, keep, resumed, state_path
 
 CHECKPOINT_STEPS = 50

@@ -16,22 +16,9 @@ from harness.errors import ConfigError
 from harness.variants import Bench
 from harness.variants.export.equality import differences, file_answers, first_frames, net_answers, require_equal
 from harness.variants.export.interface import interface, task_outputs
-from harness.variants.export.torch_side import quiet
+from harness.variants.libraries import library
 
 CHECKED_FRAMES = 8
-
-
-def library(name: str) -> Any:
-    """The module `name` of the extra `zoo`; ConfigError where it is not installed."""
-    try:
-        with quiet():
-            return importlib.import_module(name)
-    except ImportError as error:
-        package = name.partition(".")[0].replace("_", "-")
-        raise ConfigError(
-            f"this technique trains a torch net, and {package} is not installed",
-            remedy="pip install 'dms-harness[zoo]'",
-        ) from error
 
 
 @contextmanager

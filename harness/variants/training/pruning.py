@@ -11,10 +11,11 @@ from typing import Any
 
 from harness.errors import ConfigError
 from harness.variants import Bench, Made, Recipe
+from harness.variants.libraries import library
 from harness.variants.training.courses import Course, course
 from harness.variants.training.finishing import finished, judged, work_facts
 from harness.variants.training.loop import distil, plain_batch
-from harness.variants.training.nets import example, folded, library, net_of, unfolded
+from harness.variants.training.nets import example, folded, net_of, unfolded
 
 CHANNELS: Mapping[str, Any] = {"ratio": 0.5, "steps": 3000, "learning_rate": 3e-3, "batch": 32}
 WEIGHTS: Mapping[str, Any] = {"ratio": 0.7, "steps": 600, "learning_rate": 1e-3, "batch": 32}

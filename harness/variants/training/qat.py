@@ -15,13 +15,13 @@ from typing import Any
 
 from harness.variants import Bench, Made, Recipe, technique
 from harness.variants.export.equality import compared, file_answers, first_frames, net_answers
-from harness.variants.export.torch_side import quiet
+from harness.variants.libraries import library, quiet
 from harness.variants.quantise.performat import check_options
 from harness.variants.quantise.static import OPTIONS
 from harness.variants.training.courses import course
 from harness.variants.training.finishing import exported, judged
 from harness.variants.training.loop import distil, plain_batch
-from harness.variants.training.nets import example, library, net_of, one_thread, output_names
+from harness.variants.training.nets import example, net_of, one_thread, output_names
 
 ROUNDED: Mapping[str, Any] = {"steps": 200, "learning_rate": 1e-4, "batch": 32, "float32": True}
 COMPARED_FRAMES = 300

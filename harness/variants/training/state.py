@@ -15,9 +15,9 @@ import numpy as np
 from harness.case import Array
 from harness.variants import Bench, Say
 from harness.variants.kept import key_of
+from harness.variants.libraries import library
 from harness.variants.training.courses import Course
 from harness.variants.training.imitation import precision
-from harness.variants.training.nets import library
 
 FORM = 2
 UNREADABLE = (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError)

@@ -1,4 +1,4 @@
-"""ONNX's own libraries: missing ones are said, their talk is not passed on, and what they raise is given a place."""
+"""The libraries that make variants: missing ones are said, their talk is not passed on, errors get a place."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ from harness.errors import ConfigError, EngineError, HarnessError, printable
 
 
 def library(name: str) -> Any:
-    """The module `name` of the extra `zoo`; ConfigError where it is not installed."""
+    """The module `name` of the extra `zoo`; ConfigError where it cannot be imported."""
     try:
         with quiet():
             return importlib.import_module(name)
     except ImportError as error:
-        what = f"{name} cannot be imported, and ONNX files are made with it: {error}"
+        package = name.partition(".")[0].replace("_", "-")
+        what = f"{package} is not installed, and this technique needs it: {error}"
         raise ConfigError(what, remedy="pip install 'dms-harness[zoo]'") from error
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Nothing is printed, logged or warned of; a library that sets up the root logger finds it as it was afterwards."""
+    """Nothing is logged or warned of; the root logger, which some libraries set up, is afterwards as it was."""
     before, root = logging.root.manager.disable, logging.getLogger()
     handlers, level = list(root.handlers), root.level
     logging.disable(logging.CRITICAL)
     try:
-        with redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
@@ -42,9 +43,9 @@ def quiet() -> Iterator[None]:
 
 @contextmanager
 def working(what: str, where: Path, remedy: str = "") -> Iterator[None]:
-    """Quiet; whatever is raised becomes an EngineError that says what did not work, and on which file."""
+    """Quiet, and nothing is printed; what is raised becomes an EngineError that says what failed, and on which file."""
     try:
-        with quiet():
+        with quiet(), redirect_stdout(io.StringIO()):
             yield
     except HarnessError:
         raise

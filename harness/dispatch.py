@@ -16,10 +16,10 @@ from typing import TypeVar
 from harness.agent import PROGRESS
 from harness.case import Job, Run
 from harness.errors import HarnessError, WorkerError, printable
+from harness.following import Exit, follow
 from harness.paired import PairedJob, PairedRun
 from harness.profile import DeviceProfile
 from harness.survey import Survey, SurveyJob
-from harness.transports import Exit, open_transport
 from harness.workers import ONE_THREAD, death, environment, last_words, left_error
 
 Progress = Callable[[str, int, int], None]
@@ -89,7 +89,7 @@ def _work(text: str, errand: _Errand, profile: DeviceProfile, progress: Progress
     _lay_out(text, folder)
     python = profile.python or sys.executable
     try:
-        return open_transport(profile.transport).run(
+        return follow(
             [python, "-m", AGENT, str(folder / "job.json"), str(folder)],
             environment={**environment(folder, root, own_python=bool(profile.python)), **ONE_THREAD},
             log=folder / "worker.log",

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import difflib
-from typing import Dict, Iterable, Type
+from typing import Dict, Iterable, Iterator, Type
+
+CONFIG, DUT, INFRA, BUG = "CONFIG", "DUT", "INFRA", "BUG"
 
 
 class HarnessError(Exception):
-    """Base: `what` is wrong, `where` it stands (file, key), `remedy` says what to do next."""
+    """Base: `what` is wrong, `where` it stands (file, key), `remedy` says what to do next.
+
+    failure_class: whose fault it is. CONFIG: who asked; DUT: the model on the device under test; INFRA: the lab.
+    """
+
+    failure_class = CONFIG
 
     def __init__(self, what: str, *, where: str = "", remedy: str = "") -> None:
         self.what = printable(what)
@@ -53,14 +60,65 @@ class DatasetError(HarnessError):
 class EngineError(HarnessError):
     """An engine that is missing, refuses the model, or does not run as the profile promises."""
 
+    failure_class = DUT
+
 
 class WorkerError(HarnessError):
     """A worker process that crashed, hung, ran out of memory or wrote nonsense."""
 
+    failure_class = DUT
 
-_BY_NAME: Dict[str, Type[HarnessError]] = {
-    kind.__name__: kind for kind in (HarnessError, ConfigError, ModelFileError, DatasetError, EngineError, WorkerError)
-}
+
+class InfraError(HarnessError):
+    """The device itself, or the way to it: nothing is said of the model. The only kind that may be tried again."""
+
+    failure_class = INFRA
+
+
+class UnreachableError(InfraError):
+    """A device that does not answer."""
+
+
+class RebootedError(InfraError):
+    """A device that started anew while it measured."""
+
+
+class BusyError(InfraError):
+    """A device that somebody else measures on: who, and since when."""
+
+
+class DiskError(InfraError):
+    """A disk without room, here or on the device."""
+
+
+class PowerError(InfraError):
+    """A power switch that does not do what it is told."""
+
+
+class HostKeyError(InfraError):
+    """A device that is not the one whose key is known."""
+
+
+class NoBoardError(InfraError):
+    """A lab without a free board of the kind that is wanted."""
+
+
+class CutShortError(InfraError):
+    """A worker that ended well and left less than it should have."""
+
+
+def _kinds(base: Type[HarnessError]) -> Iterator[Type[HarnessError]]:
+    yield base
+    for kind in base.__subclasses__():
+        yield from _kinds(kind)
+
+
+_BY_NAME: Dict[str, Type[HarnessError]] = {kind.__name__: kind for kind in _kinds(HarnessError)}
+
+
+def failure_class(error: BaseException) -> str:
+    """CONFIG, DUT or INFRA of an error of ours; BUG of any other."""
+    return error.failure_class if isinstance(error, HarnessError) else BUG
 
 
 def printable(text: str, limit: int = 2000) -> str:

@@ -17,9 +17,9 @@ from harness import agent
 from harness.case import Job, Run, TaskSpec
 from harness.dispatch import run_job
 from harness.errors import ConfigError, DatasetError, EngineError, HarnessError, WorkerError
+from harness.following import CHUNK_BYTES, LOG_LIMIT_BYTES
 from harness.frames import Frame, write_pack
 from harness.tasks import Geometry
-from harness.transports.local import CHUNK_BYTES, LOG_LIMIT_BYTES
 
 EXACT = {"infer_ms": 8, "sigma": 0}
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError, WorkerError
+from harness.following import Exit, follow
 from harness.memory.measuring import Say, Wanted, rotated
-from harness.transports import Exit, open_transport
 from harness.workers import ONE_THREAD, death, environment, left_error
 
 WORKER = "harness.memory.worker"
@@ -53,7 +53,7 @@ def carried_out(wanted: Wanted, job: Job, name: str) -> dict[str, Any]:
     (folder / "job.json").write_text(json.dumps({**confined, **job}), encoding="utf-8")
     command = [profile.python or sys.executable, "-m", WORKER, str(folder / "job.json"), str(folder)]
     try:
-        ended = open_transport(profile.transport).run(
+        ended = follow(
             command, environment={**environment(folder, None, own_python=bool(profile.python)), **ONE_THREAD},
             log=folder / "worker.log", deadline_s=profile.deadline_s or DEADLINE_S, on_line=lambda line: False,
         )  # fmt: skip

@@ -12,13 +12,13 @@ from typing import Any
 
 from harness.agent import PROGRESS
 from harness.errors import ConfigError, HarnessError, WorkerError, printable, unknown
+from harness.following import Exit, follow
 from harness.model import ModelCard
 from harness.optimise.candidates import engines_of
 from harness.optimise.made import MadeFile, MadeVariant, write_recipe
 from harness.optimise.maker import ERROR, MADE
 from harness.optimise.steps import Say
 from harness.optimise.wanted import Wanted
-from harness.transports import Exit, open_transport
 from harness.variants import TECHNIQUES, Recipe
 from harness.workers import death, environment, last_words, left_error
 
@@ -92,7 +92,7 @@ def _lay_out(folder: Path, job: Mapping[str, Any]) -> None:
 
 
 def _carried_out(folder: Path, root: Path, say: Say) -> MadeVariant:
-    ended = open_transport("local").run(
+    ended = follow(
         [sys.executable, "-m", MAKER, str((folder / "job.json").absolute()), str(folder.absolute())],
         environment={**environment(folder, root.absolute(), own_python=False), "PYTHONHASHSEED": "0"},
         log=folder.absolute() / LOG, deadline_s=SILENCE_S, on_line=lambda line: _heard(line, say),

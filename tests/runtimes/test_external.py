@@ -19,12 +19,12 @@ from hypothesis import strategies as st
 
 from harness.case import InputSpec, TensorSpec
 from harness.errors import EngineError
+from harness.following import follow
 from harness.profile import read_profile
 from harness.runtimes.external import External
 from harness.runtimes.runner_answers import read_hello, read_infer_ns, read_loaded, read_stats
 from harness.runtimes.runner_exchange import Exchange, layout
 from harness.runtimes.runner_lines import LONGEST_LINE_BYTES, decode_answer, encode_request
-from harness.transports import open_transport
 from tests.runners.building import PYTHON, cpp_runner, misbehaving, toy_net
 from tests.workspace import Workspace
 
@@ -314,7 +314,7 @@ def test_what_a_wrapper_of_the_runner_started_ends_with_the_worker(then, timed_o
     wrapper = tmp_path / "wrapper.sh"
     wrapper.write_text(f"{sys.executable} -c {shlex.quote(hung)} &\n{shlex.join(misbehaving('none'))}\nexit 0\n")
     script = HUNG.format(model=adder, wrapper=str(wrapper), then=f"import os; {then}")
-    ended = open_transport("local").run(
+    ended = follow(
         [sys.executable, "-c", script], environment={}, log=tmp_path / "log", deadline_s=8,
         on_line=lambda line: line == "progress",
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""This machine: a child process in a session of its own, so that it can be ended with all its children."""
+"""A child process on this machine, followed line by line, in a session of its own: it ends with all its children."""
 
 from __future__ import annotations
 
@@ -9,46 +9,52 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from harness.processes import end_session, ends_within
-from harness.transports import Exit
 
 LOG_LIMIT_BYTES = 4_000_000
 CHUNK_BYTES = 65536
 
 
-class Local:
-    """Commands on this machine."""
+@dataclass(frozen=True, kw_only=True)
+class Exit:
+    """How a command ended: its status (negative = the signal that killed it), or without progress past its deadline."""
 
-    def run(
-        self,
-        command: Sequence[str],
-        *,
-        environment: Mapping[str, str],
-        log: Path,
-        deadline_s: float,
-        on_line: Callable[[str], bool],
-    ) -> Exit:
-        """See Transport.run. The command runs in the log's folder, where no stray module can be imported.
+    status: int
+    timed_out: bool
 
-        The parent blocks in select: it never spins beside a measurement.
-        """
-        process = subprocess.Popen(
-            command, cwd=log.parent, env={**os.environ, **environment}, start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-        assert process.stdout is not None
-        try:
-            with open(log, "wb", buffering=0) as file:
-                in_time = _relay(process, _Log(file), deadline_s, on_line)
-            # Not reaped yet: its number stays its own, so that its session can still be ended.
-            in_time = in_time and ends_within(process.pid, deadline_s)
-        finally:
-            status = end_session(process)
-            process.stdout.close()
-        return Exit(status=-signal.SIGKILL if status is None else status, timed_out=not in_time)
+
+def follow(
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    log: Path,
+    deadline_s: float,
+    on_line: Callable[[str], bool],
+) -> Exit:
+    """Run `command` in the log's folder, hand on its lines as they come and write its output to `log` (bounded).
+
+    `on_line` says whether a line shows progress. After `deadline_s` without progress the command and all its children
+    are ended. No stray module can be imported from that folder; this process blocks in select and never spins beside
+    a measurement.
+    """
+    process = subprocess.Popen(
+        command, cwd=log.parent, env={**os.environ, **environment}, start_new_session=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    assert process.stdout is not None
+    try:
+        with open(log, "wb", buffering=0) as file:
+            in_time = _relay(process, _Log(file), deadline_s, on_line)
+        # Not reaped yet: its number stays its own, so that its session can still be ended.
+        in_time = in_time and ends_within(process.pid, deadline_s)
+    finally:
+        status = end_session(process)
+        process.stdout.close()
+    return Exit(status=-signal.SIGKILL if status is None else status, timed_out=not in_time)
 
 
 class _Log:

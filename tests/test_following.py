@@ -9,9 +9,7 @@ import time
 
 import pytest
 
-from harness.errors import ConfigError
-from harness.transports import Exit, open_transport
-from harness.transports.local import CHUNK_BYTES, LOG_LIMIT_BYTES
+from harness.following import CHUNK_BYTES, LOG_LIMIT_BYTES, Exit, follow
 
 GRANDCHILD = (
     "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)', {mark!r}])"
@@ -30,7 +28,7 @@ def run(tmp_path, mark):
 
     def run_it(script: str, deadline_s: float = 20, **environment):
         lines, start = [], time.monotonic()
-        ended = open_transport("local").run(
+        ended = follow(
             [sys.executable, "-c", script, mark], environment=environment, log=tmp_path / "log",
             deadline_s=deadline_s, on_line=lambda line: lines.append(line) or line.startswith("progress"),
         )  # fmt: skip
@@ -72,7 +70,7 @@ def test_lines_of_both_streams_are_handed_on_and_logged(run):
 def test_a_line_is_handed_on_while_the_command_still_runs(tmp_path, mark):
     heard = []
     start = time.monotonic()
-    open_transport("local").run(
+    follow(
         [sys.executable, "-c", "import time; print('now', flush=True); time.sleep(0.8)", mark], environment={},
         log=tmp_path / "log", deadline_s=20, on_line=lambda line: heard.append(time.monotonic() - start),
     )  # fmt: skip
@@ -197,7 +195,7 @@ def test_a_listener_that_fails_ends_the_command(tmp_path, processes, mark):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        open_transport("local").run(
+        follow(
             [sys.executable, "-c", "import time; print(1, flush=True); time.sleep(600)", mark], environment={},
             log=tmp_path / "log", deadline_s=20, on_line=fail,
         )  # fmt: skip
@@ -206,11 +204,4 @@ def test_a_listener_that_fails_ends_the_command(tmp_path, processes, mark):
 
 def test_a_command_that_does_not_exist_is_an_os_error(tmp_path):
     with pytest.raises(OSError, match="no-such-python"):
-        open_transport("local").run(
-            ["no-such-python"], environment={}, log=tmp_path / "log", deadline_s=5, on_line=print
-        )
-
-
-def test_an_unknown_transport_is_refused_with_the_known_ones():
-    with pytest.raises(ConfigError, match="no transport called 'locla', did you mean 'local'"):
-        open_transport("locla")
+        follow(["no-such-python"], environment={}, log=tmp_path / "log", deadline_s=5, on_line=print)

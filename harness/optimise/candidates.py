@@ -61,7 +61,7 @@ CANDIDATES = (
               options={"weights": "int8", "compute": "float"}),
     Candidate(name="int4-weights", technique="dynamic", formats=NO_EXECUTORCH,
               options={"weights": "int4", "compute": "float"}),
-    Candidate(name=MIXED, technique="mixed"),
+    Candidate(name=MIXED, technique="mixed", options={"first_in_float_if_quicker": True}),
     Candidate(name="qat", technique="qat", integer=True),
     Candidate(name="pruned", technique="pruned"),
     _static("pruned-int8", parent="pruned", method="minmax"),

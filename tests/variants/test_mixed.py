@@ -79,6 +79,37 @@ def test_without_a_timing_the_fewest_layers_in_float_are_taken():
     assert found.chosen.floats == ("a", "c")
 
 
+def test_a_doubted_layer_stays_in_float_where_that_is_quicker():
+    found = search(("b", "a"), trials({"b": 4.0, "a": 0.1}, slow=("a",)), ONE_POINT, doubted=("b",))
+    assert [one.action for one in found.steps] == ["all layers in INT8", "keep b in float"]
+    found = search((), trials({"a": 0.1, "b": 0.1}, slow=("a",)), ONE_POINT, doubted=("a", "b"))
+    assert found.chosen.floats == ("a",)
+    assert [(one.action, one.accepted) for one in found.steps] == [
+        ("all layers in INT8", True), ("leave a in float for speed", True), ("leave b in float for speed", False),
+    ]  # fmt: skip
+    assert found.steps[-1].why.endswith(", but no quicker")
+
+
+@pytest.mark.parametrize(
+    ("ranking", "lost", "ratio"),
+    [(("b", "a"), 4.0, 0.3), ((), 0.0, None)],
+    ids=["it would be the last one in INT8", "nothing is timed"],
+)
+def test_a_doubted_layer_is_not_tried_where(ranking, lost, ratio):
+    timed = trials({"b": lost, "a": 0.0})
+    found = search(ranking, lambda floats: replace(timed(floats), latency_ratio=ratio), ONE_POINT, doubted=("a",))
+    assert not [one for one in found.steps if one.action == "leave a in float for speed"]
+
+
+def test_a_quicker_file_outside_the_budget_is_not_taken():
+    def try_out(floats: tuple[str, ...]) -> Trial:
+        return Trial(floats=floats, effect=costing(4.0 if floats else 0.1), latency_ratio=0.2 if floats else 0.5)
+
+    found = search((), try_out, ONE_POINT, doubted=("a",))
+    assert found.chosen.floats == ()
+    assert not found.steps[-1].accepted
+
+
 def test_the_upper_end_of_the_interval_decides_where_the_frames_are_enough():
     wide, narrow = (Trial(floats=(), effect=costing(0.7, arm)) for arm in (1.5, 0.6))
     assert ONE_POINT.holds(wide)
@@ -187,6 +218,16 @@ def test_a_net_that_int8_does_not_hurt_is_all_int8_and_the_ranking_is_spared(tmp
     assert len(facts["trace"]) == 1
     assert not (bench.cache / "sensitivity").exists()
     assert said == ["model: onnx with 0 layers in float"]
+
+
+def test_the_first_layer_is_tried_in_float_on_request(tmp_path):
+    bench = brightness.bench(tmp_path / "model")
+    facts = mixed(brightness.recipe("mixed", first_in_float_if_quicker=True), bench).facts["onnx"]
+    plain, tried = facts["trace"]
+    assert (tried["action"], tried["float_layers"]) == ("leave first in float for speed", ["first"])
+    assert tried["accepted"] == (plain["latency_ratio"] > tried["latency_ratio"] * NOT_SLOWER)
+    assert facts["float_layers"] == (["first"] if tried["accepted"] else [])
+    assert facts["float_convolutions"] == len(facts["float_layers"])
 
 
 def test_where_no_choice_of_layers_is_enough_the_nearest_is_told(tmp_path):

@@ -14,7 +14,7 @@ from harness.errors import EngineError, HarnessError
 from harness.variants import Bench, Made, Recipe
 from harness.variants.kept import key_of
 from harness.variants.quantise import static
-from harness.variants.quantise.partial import WRONG_FROM_THE_START, kept_results, quantised
+from harness.variants.quantise.partial import WRONG_FROM_THE_START, kept_results, quantisable, quantised
 from harness.variants.quantise.performat import Written, by_format, check_options
 from harness.variants.quantise.search import Budget, Found, Trial, search
 from harness.variants.study.effects import Beside, Effect
@@ -23,6 +23,7 @@ from harness.variants.study.sensitivity import sensitivity
 from harness.variants.study.timing import latency_ratio, timing_engine
 
 BUDGET, LOSS_POINTS = "accuracy_loss_points", 1.0
+FIRST = "first_in_float_if_quicker"
 WRITERS = {
     "onnx": "harness.variants.quantise.mixed:mixed_onnx",
     "tflite": "harness.variants.quantise.mixed:mixed_tflite",
@@ -32,11 +33,13 @@ WRITERS = {
 def mixed(recipe: Recipe, bench: Bench) -> Made:
     """INT8 but for the layers that would cost more than options["accuracy_loss_points"], 1 by default.
 
+    options[FIRST]: the first layer is tried in float, too. Over the one to three channels of a picture an integer
+    convolution moves single bytes, which may take longer than the multiplications it saves.
     Further options are those of `static`. The loss is judged on the tuning frames. facts, by format: `sentence`,
     `float_layers`, `trace` with every trial, `latency_ratio` of the file to its parent and `timed_on` which engine.
     HarnessError, with the nearest trial, where no choice of layers meets the budget in any format.
     """
-    check_options(recipe, (BUDGET, *static.OPTIONS))
+    check_options(recipe, (BUDGET, FIRST, *static.OPTIONS))
     return by_format(recipe, bench, WRITERS)
 
 
@@ -65,7 +68,7 @@ class _Searcher:
         """The chosen file and what is to be told of it."""
         plain = self._trial(())
         ranking = () if self._budget.holds(plain) else self._ranking()
-        found = search(ranking, self._trial, self._budget)
+        found = search(ranking, self._trial, self._budget, self._doubted())
         if found.chosen is None:
             raise self._nothing(found)
         path, facts = quantised(self._recipe, self._bench, self._format, found.chosen.floats, self._bench.folder)
@@ -73,6 +76,13 @@ class _Searcher:
 
     def _ranking(self) -> tuple[str, ...]:
         return tuple(one.layer for one in sensitivity(self._recipe, self._bench, self._bench.say, self._format))
+
+    def _doubted(self) -> tuple[str, ...]:
+        """The first layer, unless it is the only one."""
+        if not self._recipe.options.get(FIRST, False):
+            return ()
+        layers = quantisable(self._recipe, self._bench, self._format)
+        return tuple(one.name for one in layers[:1] if len(layers) > 1)
 
     def _trial(self, floats: tuple[str, ...]) -> Trial:
         name = key_of({"floats": sorted(floats), "engine": self._engine})

@@ -102,15 +102,18 @@ def _interval(effect: Effect) -> str:
     return f"{effect.loss_points:.2f} [{low}, {high}]"
 
 
-def search(ranking: Sequence[str], try_out: TryOut, budget: Budget) -> Found:
+def search(ranking: Sequence[str], try_out: TryOut, budget: Budget, doubted: Sequence[str] = ()) -> Found:
     """First greedy: one layer after the other stays in float, the most sensitive first, until the budget is met.
 
     Then each of them, the least sensitive first, is taken back into INT8 where the budget is still met and the file
-    gets no slower. ranking: the names of all layers, the most sensitive first; one of them at least is INT8.
+    gets no slower; at last each of `doubted`, which INT8 may slow down, is left in float where that is quicker.
+    ranking: the names of all layers, the most sensitive first; one of them at least is INT8.
     """
     steps = list(_kept_in_float(ranking, try_out, budget))
     if steps[-1].inside:
         steps += _taken_back(steps[-1].trial, try_out, budget)
+        now = [one.trial for one in steps if one.accepted][-1]
+        steps += _left_for_speed(now, [one for one in doubted if {*now.floats, one} != {*ranking}], try_out, budget)
     inside = [one.trial for one in steps if one.inside]
     return Found(steps=tuple(steps), chosen=_quickest(inside) if inside else None, nearest=_nearest(steps, budget))
 
@@ -134,6 +137,19 @@ def _taken_back(start: Trial, try_out: TryOut, budget: Budget) -> Iterator[Step]
         why = budget.sentence(trial) + (f", but slower ({slower})" if inside and slower else "")
         accepted = inside and not slower
         yield Step(action=f"take {layer} back into INT8", trial=trial, inside=inside, accepted=accepted, why=why)
+        now = trial if accepted else now
+
+
+def _left_for_speed(start: Trial, layers: Sequence[str], try_out: TryOut, budget: Budget) -> Iterator[Step]:
+    now = start
+    for layer in layers:
+        if layer in now.floats or now.latency_ratio is None:
+            continue
+        trial = try_out((*now.floats, layer))
+        inside, gained = budget.holds(trial), _slower(now, trial)
+        why = budget.sentence(trial) + ("" if gained or not inside else ", but no quicker")
+        accepted = inside and bool(gained)
+        yield Step(action=f"leave {layer} in float for speed", trial=trial, inside=inside, accepted=accepted, why=why)
         now = trial if accepted else now
 
 

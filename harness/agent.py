@@ -16,11 +16,12 @@ from typing import List
 
 from harness.case import Job, save_predictions
 from harness.errors import ConfigError, HarnessError, WorkerError
-from harness.measure import measure
+from harness.measure import Recorded, ignore_records, measure
 from harness.paired import PairedJob, measure_pair
 from harness.processes import end_with_parent
 from harness.survey import SurveyJob, survey
 from harness.tasks.preprocess import one_thread
+from harness.warmup import Say
 
 PROGRESS = "@dms "
 END_WITH_PARENT = "DMS_END_WITH_PARENT"
@@ -32,34 +33,40 @@ NO_MEMORY = ("bad_alloc", "allocate memory")
 def main(arguments: List[str]) -> int:
     """Returns the process's exit status: 0 with a Run, 3 with an error.json."""
     job_path, out = Path(arguments[0]), Path(arguments[1])
-    sys.path.extend(filter(None, [os.environ.get(LAST_PATH)]))
     try:
-        text = job_path.read_text(encoding="utf-8")
-        wanted = json.loads(text)
-        if "candidate" in wanted:
-            _carry_out_pair(PairedJob.from_json(text), out)
-        elif "engines" in wanted:
-            _end_with_parent()
-            survey(SurveyJob.from_json(text)).save(out)
-        else:
-            _carry_out(Job.from_json(text), out)
+        carry_out(job_path.read_text(encoding="utf-8"), out, _say)
     except BaseException as error:
-        traceback.print_exc()
-        (out / "error.json").write_text(json.dumps(_explain(error).to_wire()), encoding="utf-8")
-        return FAILED
+        return leave_error(error, out)
     return 0
 
 
-def _carry_out(job: Job, out: Path) -> None:
+def carry_out(text: str, out: Path, say: Say, recorded: Recorded = ignore_records) -> None:
+    """Do the job in `text`, of whatever kind, and leave its results in `out`; raises what goes wrong."""
+    sys.path.extend(filter(None, [os.environ.get(LAST_PATH)]))
+    wanted = json.loads(text)
+    if "candidate" in wanted:
+        pair = PairedJob.from_json(text)
+        _confine(pair.candidate)
+        measure_pair(pair, say).save(out)
+    elif "engines" in wanted:
+        _end_with_parent()
+        survey(SurveyJob.from_json(text)).save(out)
+    else:
+        _carry_out_one(Job.from_json(text), out, say, recorded)
+
+
+def _carry_out_one(job: Job, out: Path, say: Say, recorded: Recorded) -> None:
     _confine(job)
-    predictions = measure(job, _say, lambda run: run.save(out))
+    predictions = measure(job, say, lambda run: run.save(out), recorded)
     if job.labelled_path:
         save_predictions(predictions, out)
 
 
-def _carry_out_pair(job: PairedJob, out: Path) -> None:
-    _confine(job.candidate)
-    measure_pair(job, _say).save(out)
+def leave_error(error: BaseException, out: Path) -> int:
+    """Say in `out` and in the log what went wrong; the exit status of a worker that failed."""
+    traceback.print_exception(type(error), error, error.__traceback__)
+    (out / "error.json").write_text(json.dumps(_explain(error).to_wire()), encoding="utf-8")
+    return FAILED
 
 
 def _say(phase: str, done: int, total: int) -> None:

@@ -6,12 +6,13 @@ cut off or damaged is left out and counted; nothing is ever guessed.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Tuple
+from typing import Any, Dict, Mapping, Optional, Tuple
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,9 @@ class Journal:
     """Opened to append, by one process; OSError where a record cannot be kept whole."""
 
     def __init__(self, path: Path) -> None:
-        self._file = os.open(str(path), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        self._file = os.open(str(path), os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        size = os.fstat(self._file).st_size
+        self._torn = size > 0 and os.pread(self._file, 1, size - 1) != b"\n"
         folder = os.open(str(path.parent), os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -36,11 +39,13 @@ class Journal:
 
     def write(self, record: Mapping[str, Any]) -> None:
         """Returns when the record is on disk."""
-        line = to_line(record)
-        written = os.write(self._file, line)
+        # What was cut off before must not take this record with it.
+        line = b"\n" * self._torn + to_line(record)
+        self._torn = True
+        if os.write(self._file, line) < len(line):
+            raise OSError(errno.ENOSPC, "no room for a whole record")
         os.fsync(self._file)
-        if written < len(line):
-            raise OSError(28, "no room for a whole record")
+        self._torn = False
 
     def close(self) -> None:
         """Nothing is written any more."""
@@ -56,9 +61,17 @@ def to_line(record: Mapping[str, Any]) -> bytes:
 def read_lines(content: bytes) -> Records:
     """Every whole record of `content`, which may be cut off or damaged anywhere."""
     *lines, rest = content.split(b"\n")
-    found: List[Dict[str, Any]] = []
-    for line in lines:
-        checksum, _, text = line.partition(b" ")
-        if checksum == b"%08x" % zlib.crc32(text):
-            found.append(json.loads(text))
+    found = [record for record in map(_record, lines) if record is not None]
     return Records(tuple(found), len(lines) - len(found), len(content) - len(rest))
+
+
+def _record(line: bytes) -> Optional[Dict[str, Any]]:
+    """None for a line that is no record."""
+    checksum, _, text = line.partition(b" ")
+    if checksum != b"%08x" % zlib.crc32(text):
+        return None
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None

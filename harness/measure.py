@@ -37,20 +37,27 @@ from harness.warmup import CHUNK_NS, Say, chunk_frames, warm_up
 from harness.watch import Watch
 from harness.windows import COMPOSED, Windows, children_cpu_ns, engine_marks, is_windowed, predict, while_saying
 
+Recorded = Callable[[int, bytes], None]
 
-def measure(job: Job, say: Say, keep: Callable[[Run], None]) -> Tuple[Array, ...]:
+
+def ignore_records(first: int, content: bytes) -> None:
+    """For who waits for the Run."""
+
+
+def measure(job: Job, say: Say, keep: Callable[[Run], None], recorded: Recorded = ignore_records) -> Tuple[Array, ...]:
     """Carry out `job`: hand the timed Run to `keep`, then give the predictions for the labelled frames.
 
     An untimed Run is handed over after the predictions.
 
-    `say` is told (phase, frames done, frames in all) outside the timed loops, at least about once a
-    second. Raises EngineError, DatasetError or whatever the engine itself raises; what was handed to
-    `keep` before stays good.
+    `say` is told (phase, frames done, frames in all) outside the timed loops, at least about once a second.
+    `recorded` is told, between two chunks of timed frames, the number of the first frame and what `write_records`
+    makes of the chunk; a tool that runs whole windows has no chunks. Raises EngineError, DatasetError or whatever the
+    engine itself raises; what was handed to `keep` before stays good.
     """
     frames = read_pack(Path(job.frames_path))
     runtime = open_runtime(job.engine, job.model_path, job.options)
     begin_run(runtime, job.number, say)
-    recording = _Recording(job, runtime, frames, say)
+    recording = _Recording(job, runtime, frames, say, recorded)
     with recording.loaded() as pipeline:
         if job.timed:
             keep(recording.timed(pipeline))
@@ -76,8 +83,8 @@ def begin_run(runtime: Runtime, number: int, say: Say) -> None:
 class _Recording:
     """The marks and facts that one run collects on its way."""
 
-    def __init__(self, job: Job, runtime: Runtime, frames: Sequence[Frame], say: Say) -> None:
-        self._job, self._runtime, self._frames, self._say = job, runtime, frames, say
+    def __init__(self, job: Job, runtime: Runtime, frames: Sequence[Frame], say: Say, recorded: Recorded) -> None:
+        self._job, self._runtime, self._frames, self._say, self._recorded = job, runtime, frames, say, recorded
         self._clock: Clock = getattr(runtime, "clock", time.perf_counter_ns)
         own_cpu_clock: Clock = getattr(runtime, "clock", time.thread_time_ns)
         self._windowed = is_windowed(runtime)
@@ -223,7 +230,8 @@ class _Recording:
             while done < plan.frames or self._clock() < until:
                 self._say("measuring", *_progress(done, plan.frames, (self._clock() - start) / 1e9, least_s))
                 taken = min(chunk, plan.frames - done) if done < plan.frames else chunk
-                write_records(push(itertools.islice(source, taken), pipeline, self._clock, self._cpu_clock), records)
+                pushed = push(itertools.islice(source, taken), pipeline, self._clock, self._cpu_clock)
+                self._recorded(done, write_records(pushed, records))
                 done += taken
 
     def _run(self, columns: Dict[str, Array], warmup_ns: Array) -> Run:

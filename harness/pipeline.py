@@ -85,15 +85,22 @@ def push(frames: Iterable[Frame], pipeline: Any, clock: Clock, cpu_clock: Clock)
     return records
 
 
-def write_records(records: Sequence[Record], file: IO[bytes]) -> None:
-    """Append records to a binary file."""
-    file.write(np.asarray(records, np.int64).tobytes())
+def write_records(records: Sequence[Record], file: IO[bytes]) -> bytes:
+    """Append records to a binary file; what was written."""
+    content = np.asarray(records, np.int64).tobytes()
+    file.write(content)
+    return content
 
 
 def read_records(file: IO[bytes]) -> Array:
     """All records of a file as int64 [frames, 9]."""
     file.seek(0)
-    return np.frombuffer(file.read(), np.int64).reshape(-1, 9)
+    return table_of(file.read())
+
+
+def table_of(content: bytes) -> Array:
+    """What `write_records` wrote as int64 [frames, 9]; ValueError where it is not whole."""
+    return np.frombuffer(content, np.int64).reshape(-1, 9)
 
 
 def split_records(records: Union[Sequence[Record], Array]) -> Dict[str, Array]:

@@ -442,7 +442,7 @@ def test_the_agent_explains_a_job_that_it_cannot_read(out, job, said, capsys):
     ],
 )
 def test_the_agent_turns_whatever_happens_into_a_sentence(out, monkeypatch, make_job, error, said, capsys):
-    def fail(job, say, keep):
+    def fail(job, say, keep, recorded):
         raise error
 
     (out / "job.json").write_text(make_job().to_json())

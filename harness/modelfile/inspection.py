@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import BinaryIO, Union
+from typing import BinaryIO, Mapping, Union
 
 from harness.errors import ModelFileError
+from harness.members import member
 from harness.modelfile.info import DEFAULT_LIMITS, Limits, ModelInfo
-from harness.modelfile.onnxfile import inspect_onnx
-from harness.modelfile.pt2 import inspect_pt2
-from harness.modelfile.pte import inspect_pte
 from harness.modelfile.sniff import HEAD_BYTES, regular_file, sniff
 from harness.modelfile.source import Source
-from harness.modelfile.tflite import inspect_tflite
+
+# Looked up where a file is read, so that a board needs only the readers of what its engine takes.
+READERS: Mapping[str, str] = {
+    "onnx": "harness.modelfile.onnxfile:inspect_onnx",
+    "pt2": "harness.modelfile.pt2:inspect_pt2",
+    "pte": "harness.modelfile.pte:inspect_pte",
+    "tflite": "harness.modelfile.tflite:inspect_tflite",
+}
 
 
 def inspect_model(path: Union[str, Path], limits: Limits = DEFAULT_LIMITS) -> ModelInfo:
@@ -27,19 +32,11 @@ def inspect_model(path: Union[str, Path], limits: Limits = DEFAULT_LIMITS) -> Mo
     with _open(path) as stream:
         head = stream.read(HEAD_BYTES)
         source = Source(stream, before.st_size, str(path), limits)
-        info = _read(sniff(path, head), path, source, stream)
+        info: ModelInfo = member("reader of model files", sniff(path, head), READERS)(path, source, stream)
         after = os.fstat(stream.fileno())
     if (before.st_size, before.st_mtime_ns, before.st_ino) != (after.st_size, after.st_mtime_ns, after.st_ino):
         raise ModelFileError("the file changed while it was read", where=str(path), remedy="try again")
     return info
-
-
-def _read(form: str, path: Path, source: Source, stream: BinaryIO) -> ModelInfo:
-    if form == "onnx":
-        return inspect_onnx(path, source)
-    if form == "pt2":
-        return inspect_pt2(source, stream)
-    return inspect_pte(source) if form == "pte" else inspect_tflite(source)
 
 
 def _open(path: Path) -> BinaryIO:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Set, Tuple
+from typing import BinaryIO, Dict, Iterator, List, Optional, Set, Tuple
 
 from harness.case import TensorSpec
 from harness.errors import ModelFileError
@@ -38,7 +38,7 @@ class _Found:
     nodes: int = 0
 
 
-def inspect_onnx(path: Path, source: Source) -> ModelInfo:
+def inspect_onnx(path: Path, source: Source, stream: BinaryIO) -> ModelInfo:
     """What the ONNX file holds; ModelFileError where it is damaged, dangerous or no ONNX file."""
     weights, external = Weights(source.limits), ExternalData(path, source.limits)
     found = _walk(source, weights, external)

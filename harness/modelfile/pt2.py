@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, BinaryIO, Dict, Tuple
 
 import numpy as np
@@ -19,7 +20,7 @@ _TYPE = {
 }  # fmt: skip
 
 
-def inspect_pt2(source: Source, stream: BinaryIO) -> ModelInfo:
+def inspect_pt2(path: Path, source: Source, stream: BinaryIO) -> ModelInfo:
     """What the archive holds; `warnings` name what would run code when torch loads it."""
     archive = Archive(stream, source.where)
     try:

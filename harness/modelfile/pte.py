@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import struct
 from dataclasses import dataclass
-from typing import Dict, List, Optional, Sequence, Tuple, TypeVar
+from pathlib import Path
+from typing import BinaryIO, Dict, List, Optional, Sequence, Tuple, TypeVar
 
 from harness.case import TensorSpec
 from harness.errors import ModelFileError
@@ -55,7 +56,7 @@ class Program:
         return tuple(read_xnn_graph(source, start, stop, self.named) for start, stop in spans)
 
 
-def inspect_pte(source: Source) -> ModelInfo:
+def inspect_pte(path: Path, source: Source, stream: BinaryIO) -> ModelInfo:
     """What the program holds; ModelFileError where it is damaged or has weights that are not finite."""
     program, weights = read_program(source), Weights(source.limits)
     for spec, start in program.constants:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import List, Optional, Tuple
+from pathlib import Path
+from typing import BinaryIO, List, Optional, Tuple
 
 from harness.case import TensorSpec
 from harness.errors import ModelFileError
@@ -31,7 +32,7 @@ class _Tensor:
     sparse: bool
 
 
-def inspect_tflite(source: Source) -> ModelInfo:
+def inspect_tflite(path: Path, source: Source, stream: BinaryIO) -> ModelInfo:
     """What the TFLite file holds; ModelFileError where it is damaged or has weights that are not finite."""
     model = Table.root(source)
     version = model.number(0, "I")

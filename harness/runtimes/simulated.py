@@ -1,7 +1,7 @@
 """The simulated engine: a .sim file (JSON) says how fast and how well it pretends to work.
 
 For the harness's own tests and for trying a suite without any engine. It runs on a clock of its
-own, so that the same job gives the same nanoseconds on every machine, unless `real_time` is set.
+own, so that the same job gives the same nanoseconds on every machine; with `real_time` it takes that long too.
 Keys of the file, all optional: `shape` of the image input; `answer` ("brightness": class 1 where
 the mean pixel is above 0.5; "constant"; "nan"); `error_share` of wrong answers; `load_ms`,
 `infer_ms`, `sigma` (log-normal), `process_sigma` (the same between processes), `tail_share` and
@@ -28,6 +28,7 @@ from harness.runtimes import simulated_sensors
 from harness.telemetry import Telemetry
 
 CLOCK_READ_NS = 40
+STANDSTILL_NS = 50_000_000
 SPIKE_FRAME = 120
 DEFAULTS: Dict[str, Any] = {
     "shape": [1, 1, 20, 32], "answer": "brightness", "error_share": 0.0,
@@ -60,18 +61,24 @@ class VirtualClock:
         self.now_ns += duration_ns
 
 
-class RealClock:
-    """The machine's clock; time passes by sleeping."""
+class PacedClock(VirtualClock):
+    """The same nanoseconds, and the machine's clock is not let behind: what passes here is slept there.
 
-    @property
-    def now_ns(self) -> int:
-        return time.perf_counter_ns()
+    What the machine itself takes meanwhile is slept less, so that a thousand frames take their time and no more. What
+    it stood still, as a stopped process does, is not made up for.
+    """
 
-    def __call__(self) -> int:
-        return time.perf_counter_ns()
+    def __init__(self) -> None:
+        super().__init__()
+        self._start_ns = time.monotonic_ns()
 
     def advance(self, duration_ns: int) -> None:
-        time.sleep(duration_ns / 1e9)
+        super().advance(duration_ns)
+        ahead_ns = self.now_ns - (time.monotonic_ns() - self._start_ns)
+        if ahead_ns > 0:
+            time.sleep(ahead_ns / 1e9)
+        elif ahead_ns < -STANDSTILL_NS:
+            self._start_ns -= ahead_ns
 
 
 class SimulatedMemory:
@@ -127,8 +134,8 @@ class SimulatedLoad:
 
 
 class Simulated:
-    """speed: every duration is divided by it. seed: of the noise. real_time: sleep instead of pretending, and ask the
-    machine's own sensors. real_memory: take what the file says of this process's memory, which is then weighed.
+    """speed: every duration is divided by it. seed: of the noise. real_time: sleep as long as it pretends to work.
+    real_memory: take what the file says of this process's memory, which is then weighed.
     """
 
     in_calling_thread = True
@@ -142,20 +149,18 @@ class Simulated:
         self._seed = seed
         self._frame = 0
         self._brightness = -1.0
-        self.clock: Any = RealClock() if real_time else VirtualClock()
+        self.clock: VirtualClock = PacedClock() if real_time else VirtualClock()
         self._growing: Any = RealMemory() if real_memory else SimulatedMemory()
         if not real_memory:
             self.memory = self._growing
         self.load = SimulatedLoad(self.clock)
         self._ended_ns: List[int] = []
-        if not real_time:
-            self.sampling = self._sampling  # otherwise the machine's own sensors are asked
 
     def begin_run(self, number: int) -> None:
         """The noise of each process of a session is another one, and the same every time."""
         self._seed += number
 
-    def _sampling(self, telemetry: Telemetry, cores: Sequence[int]) -> simulated_sensors.SimulatedSampling:
+    def sampling(self, telemetry: Telemetry, cores: Sequence[int]) -> simulated_sensors.SimulatedSampling:
         """Its sensors, on its own clock."""
         return simulated_sensors.SimulatedSampling(telemetry, self.clock, self._model, self._ended_ns)
 

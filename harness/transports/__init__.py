@@ -22,7 +22,7 @@ class Reach:
     """How a device is reached. address: [USER@]HOST[:PORT] of ssh, serial number of adb, empty for this machine.
 
     options: those of the transport, by the names of the profile's [board]. device: its name, for errors.
-    known_hosts: file of the host keys that were looked at.
+    known_hosts: file of the host keys that were looked at; its neighbour known_hosts.local counts as well.
     """
 
     device: str
@@ -87,7 +87,12 @@ class Transport(Protocol):
         ...
 
     def poll(self, folder: str, offset: int, *, wait_s: float) -> Poll:
-        """Wait there until it has ended, `wait_s` at most, and say how it stands; journal: that of `folder` from `offset`."""
+        """Wait there until it has ended, `wait_s` at most, and say how it stands.
+
+        journal: what `folder`/journal holds from byte `offset`, 1 MiB at most. With a status there may still be
+        more of it: poll on until none comes. The file folder/polled is written anew, so that the command can know
+        whether anybody still asks.
+        """
         ...
 
 

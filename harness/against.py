@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.case import Case, Job
-from harness.dispatch import run_pair
+from harness.dispatch import Note, run_pair, unsaid
 from harness.errors import ConfigError, HarnessError
 from harness.model import ModelCard, read_card
 from harness.paired import PairedJob, PairedRun
@@ -34,6 +34,7 @@ class Reference:
     text: str
     folder: Path
     progress: Progress
+    note: Note = unsaid
     rounds: dict[Case, list[PairedRun]] = field(default_factory=dict)
     _revisions: dict[Path, Path] = field(default_factory=dict)
 
@@ -66,7 +67,7 @@ class Reference:
             self.progress(case, f"beside {self.text}, {phase}", done, total)
 
         folder = self.folder / case.model / f"{case.variant}.{case.runtime}" / f"pair-{number}"
-        return run_pair(job, self.setup.profile, folder, progress, self.setup.root)
+        return run_pair(job, self.setup.profile, folder, progress, self.setup.root, self.note)
 
     def _label(self, reference: Job, candidate: Job) -> str:
         same = reference.model_sha256 == candidate.model_sha256

@@ -36,6 +36,7 @@ def _confidence(parsed: argparse.Namespace, say: Say) -> str:
     if parsed.frames < 1:
         raise ConfigError(f"--frames={parsed.frames}: at least 1", where="--frames")
     profile = read_profile(parsed.device, root / "devices")
+    profile.require_here("harness confidence")
     require_board(profile, root / "devices")
     (card,) = find_cards([parsed.model], root / "suites" / "models")
     variants = [one.strip() for one in parsed.variant.split(",") if one.strip()] or list(card.variants)

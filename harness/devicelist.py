@@ -31,6 +31,8 @@ def _devices(parsed: argparse.Namespace) -> str:
 
 def _lines(profile: DeviceProfile, said: Said) -> Iterator[str]:
     yield f"{profile.name:<14}{_here(profile, said):<12}  {printable(profile.description)}".rstrip()
+    if profile.remote:
+        yield f"{'':<14}reached       {printable(whereabouts(profile))}"
     yield f"{'':<14}runtimes      {', '.join(profile.runtimes)}"
     if profile.modes:
         yield f"{'':<14}modes         {', '.join(f'{profile.name}:{mode}' for mode in profile.modes)}"
@@ -38,8 +40,16 @@ def _lines(profile: DeviceProfile, said: Said) -> Iterator[str]:
 
 def _here(profile: DeviceProfile, said: Said) -> str:
     """By [identity] alone; what an engine lacks is told when it is asked for."""
+    if profile.remote:
+        return profile.board.state if profile.board.state != "active" else "over a wire"
     if profile.simulated:
         return "simulated"
     if profile.identity == Identity():
         return "any machine"
     return "not here" if any(differences(profile.identity, said)) else "this machine"
+
+
+def whereabouts(profile: DeviceProfile) -> str:
+    """The transport, and where it leads."""
+    tags = ", ".join(f"{name}={value}" for name, value in profile.board.tags.items())
+    return " ".join(filter(None, [profile.transport, profile.address, profile.board.place, tags]))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from harness.agent import PROGRESS
+from harness.board.remote import Errand, carry_out
 from harness.case import Job, Run
 from harness.errors import HarnessError, WorkerError, printable
 from harness.following import Exit, follow
@@ -23,6 +24,7 @@ from harness.survey import Survey, SurveyJob
 from harness.workers import ONE_THREAD, death, environment, last_words, left_error
 
 Progress = Callable[[str, int, int], None]
+Note = Callable[[str], None]
 T = TypeVar("T")
 UNREADABLE = (OSError, ValueError, KeyError, TypeError)
 NO_NUMPY = "No module named 'numpy'"
@@ -32,8 +34,14 @@ CAP_DEADLINES = 20
 UNCAPPED = ("building", "loading")
 
 
-def run_job(job: Job, profile: DeviceProfile, folder: Path, progress: Progress, root: Path | None = None) -> Run:
-    """Carry out `job` in one fresh worker on the device; its files stay in `folder`.
+def unsaid(sentence: str) -> None:
+    """For who does not care."""
+
+
+def run_job(
+    job: Job, profile: DeviceProfile, folder: Path, progress: Progress, root: Path | None = None, note: Note = unsaid
+) -> Run:
+    """Carry out `job` in one fresh worker on the device; its files stay in `folder`. note: told what was tried again.
 
     A timed Run that was written before the worker failed is good: what failed later were predictions.
     Otherwise raises the worker's own error, or WorkerError where it crashed, hung or wrote nothing;
@@ -42,23 +50,24 @@ def run_job(job: Job, profile: DeviceProfile, folder: Path, progress: Progress, 
     folder = folder.absolute()
     job = _confined(job, profile)
     errand = _errand(job, folder)
-    return _result(job.timed, errand, _work(job.to_json(), errand, profile, progress, root))
+    return _result(job.timed, errand, _work(job.to_json(), errand, profile, progress, root, note))
 
 
 def run_pair(
-    job: PairedJob, profile: DeviceProfile, folder: Path, progress: Progress, root: Path | None = None
-) -> PairedRun:
+    job: PairedJob, profile: DeviceProfile, folder: Path, progress: Progress, root: Path | None = None,
+    note: Note = unsaid,
+) -> PairedRun:  # fmt: skip
     """Carry out `job` in one fresh worker on the device; raises as `run_job` does."""
     folder = folder.absolute()
     job = replace(job, reference=_confined(job.reference, profile), candidate=_confined(job.candidate, profile))
     errand = _errand(job.candidate, folder)
-    return _loaded(PairedRun.load, errand, _work(job.to_json(), errand, profile, progress, root))
+    return _loaded(PairedRun.load, errand, _work(job.to_json(), errand, profile, progress, root, note))
 
 
 def run_survey(job: SurveyJob, profile: DeviceProfile, folder: Path) -> Survey:
     """What the device can measure, found out by one fresh worker; WorkerError where it says nothing readable."""
     errand = _Errand(where=profile.name, device=profile.name, deadline_s=SURVEY_DEADLINE_S, folder=folder.absolute())
-    return _loaded(Survey.load, errand, _work(job.to_json(), errand, profile, lambda *words: None, None))
+    return _loaded(Survey.load, errand, _work(job.to_json(), errand, profile, lambda *words: None, None, unsaid))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +79,11 @@ class _Errand:
     deadline_s: float
     folder: Path
     minimum_s: float = 0.0
+
+    @property
+    def cap_s(self) -> float:
+        """What a worker may take that shows progress all the time."""
+        return CAP_DEADLINES * self.deadline_s + self.minimum_s
 
 
 def _errand(job: Job, folder: Path) -> _Errand:
@@ -83,10 +97,22 @@ def _confined(job: Job, profile: DeviceProfile) -> Job:
     return replace(job, memory_limit_bytes=profile.memory_limit_mib * 2**20, cpu_cores=profile.cpu_cores)
 
 
-def _work(text: str, errand: _Errand, profile: DeviceProfile, progress: Progress, root: Path | None) -> Exit:
+def _work(
+    text: str, errand: _Errand, profile: DeviceProfile, progress: Progress, root: Path | None, note: Note
+) -> Exit:
     """One worker from its start to its end."""
+    _lay_out(text, errand.folder)
+    if not profile.remote:
+        return _follow(errand, profile, progress, root)
+    there = Errand(
+        text=text, folder=errand.folder, where=errand.where, silent_s=errand.deadline_s, cap_s=errand.cap_s
+    )  # fmt: skip
+    return carry_out(there, profile, progress, note)
+
+
+def _follow(errand: _Errand, profile: DeviceProfile, progress: Progress, root: Path | None) -> Exit:
+    """On this machine: a child that is followed line by line."""
     folder = errand.folder
-    _lay_out(text, folder)
     python = profile.python or sys.executable
     try:
         return follow(
@@ -94,7 +120,7 @@ def _work(text: str, errand: _Errand, profile: DeviceProfile, progress: Progress
             environment={**environment(folder, root, own_python=bool(profile.python)), **ONE_THREAD},
             log=folder / "worker.log",
             deadline_s=errand.deadline_s,
-            on_line=_Listener(progress, CAP_DEADLINES * errand.deadline_s + errand.minimum_s),
+            on_line=_Listener(progress, errand.cap_s),
         )
     except OSError as error:
         remedy = f"free some space for {folder}" if error.errno == errno.ENOSPC else f"is {python} the device's python?"

@@ -28,6 +28,8 @@ TOOL_FACTS = ("python", "numpy", "resizer")
 ENGINE_FACTS = ("engine", "version", "precision", "threads", "session_config")
 # What was asked of the engine; where a model ran is compared as soon as this is the same.
 ASKED = ("device", "engine", "engine_options", "input", "task")
+# In older sessions: the same worker runs on the device, however its results come here.
+NO_LONGER_ASKED = ("transport",)
 GIT_S = 30
 SUBJECT_CHARACTERS = 120
 PLAN_FIELDS = ("name", "frames", "runs", "warmup_window", "warmup_cap_frames", "distinct_frames", "minimum_s")
@@ -42,7 +44,6 @@ def identity_of(job: Job, profile: DeviceProfile, run: Run) -> dict[str, Any]:
     found: dict[str, Any] = {
         "device": profile.name,
         "soc": profile.soc,
-        "transport": profile.transport,
         "engine_options": _digest(job.options),
         "cpu_cores": _words(profile.cpu_cores) if profile.cpu_cores else "any",
         "input": _digest(vars(job.input)),
@@ -96,7 +97,7 @@ def checkout_of(folder: Path | None) -> Checkout:
 
 def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     """Sentences about what is not equal in two identities."""
-    names = sorted({*one, *other})
+    names = sorted({*one, *other} - {*NO_LONGER_ASKED})
     return [f"{name}: {one.get(name, '-')} and now {other.get(name, '-')}" for name in names
             if one.get(name) != other.get(name)]  # fmt: skip
 

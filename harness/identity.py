@@ -1,4 +1,7 @@
-"""Is this machine the board that a profile describes, and has it what the profile needs? Asked before anything runs."""
+"""Is the machine the board that a profile describes, and has it what the profile needs? Asked before anything runs.
+
+This machine, or the board that is reached over a wire: the same text looks at both.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,10 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from harness import presence
+from harness.board.attempts import attempt
 from harness.errors import ConfigError
 from harness.processes import end_group, ends_within
 from harness.profile import DeviceProfile, read_identities
@@ -25,6 +29,7 @@ ANSWER_S = 3.0
 KEPT_BYTES = 2**20
 LEAST_MEMORY, MOST_MEMORY = 0.75, 1.1
 Said = Mapping[str, Sequence[str]]
+PRESENCE = Path(presence.__file__).read_text(encoding="utf-8")
 PARTS = {
     "device_tree_compatible": "device tree", "device_tree_model": "device-tree model", "soc_id": "SoC",
     "cpu_vendor": "processor's vendor", "machine": "architecture",
@@ -42,20 +47,31 @@ EXTRAS = {
 
 
 def require_present(profile: DeviceProfile, folder: Path, runtimes: Sequence[str] = (), root: str = "/") -> None:
-    """ConfigError with all that this machine lacks for `runtimes` of the profile (empty: all), each with its remedy.
+    """ConfigError with all that the machine lacks for `runtimes` of the profile (empty: all), each with its remedy.
 
     Looks, loads nothing, and takes seconds at most. A simulated device is any machine. `folder`: of the profiles.
+    InfraError where a board cannot be asked.
     """
-    missing = absences(profile, runtimes, root)
-    require_board(profile, folder, root, missing)
+    missing, said = found_on(profile, runtimes, root)
+    _require_board(profile, folder, said, missing)
     if missing:
         raise ConfigError(f"{profile.name} is not ready: {'; '.join(missing)}", where=profile.file)
 
 
-def require_board(profile: DeviceProfile, folder: Path, root: str = "/", missing: Sequence[str] = ()) -> None:
-    """ConfigError where this machine is another board, whatever is there; `missing` is told besides."""
-    said = presence.identity(root)
+def require_board(profile: DeviceProfile, folder: Path, root: str = "/") -> None:
+    """ConfigError where the machine is another board, whatever is there."""
+    said = _there(profile, {})["identity"] if profile.remote else presence.identity(root)
+    _require_board(profile, folder, said, ())
+
+
+def _require_board(profile: DeviceProfile, folder: Path, said: Said, missing: Sequence[str]) -> None:
     foreign = [] if profile.simulated else list(differences(profile.identity, said))
+    if foreign and profile.remote:
+        raise ConfigError(
+            f"the board at {profile.address or profile.transport} is no {profile.name}: "
+            f"{'; '.join([*foreign, *missing])}", where=profile.file,
+            remedy=f"check its address; it fits {_fitting(said, folder)}",
+        )  # fmt: skip
     if foreign:
         raise ConfigError(
             f"this machine is no {profile.name}: {'; '.join([*foreign, *missing])}", where=profile.file,
@@ -91,14 +107,29 @@ def differences(identity: Identity, said: Said) -> Iterator[str]:
 
 def absences(profile: DeviceProfile, runtimes: Sequence[str] = (), root: str = "/") -> list[str]:
     """What is missing of the profile's [needs] and of the engines of `runtimes` (empty: all), each with its remedy."""
+    return found_on(profile, runtimes, root)[0]
+
+
+def found_on(profile: DeviceProfile, runtimes: Sequence[str] = (), root: str = "/") -> tuple[list[str], Said]:
+    """The same, and the machine's own words; a board is asked once for both."""
     runtimes = runtimes or tuple(profile.runtimes)
     remedies = {kind: _needed(profile, runtimes, kind) for kind in ("files", "libraries", "commands")}
     remedies["modules"] = _modules(profile, runtimes)
     wanted = {kind: list(names) for kind, names in remedies.items()}
-    python = profile.python or sys.executable
-    absent, silence = _asked(python, wanted, root)
+    python = profile.board_python if profile.remote else profile.python or sys.executable
+    if profile.remote:
+        answer = _there(profile, wanted)
+        absent, silence, said = answer["absent"], "", answer["identity"]
+    else:
+        absent, silence = _asked(python, wanted, root)
+        said = presence.identity(root)
     found = [line for kind, names in absent.items() for line in _sentences(kind, names, remedies[kind], python)]
-    return [*found, silence] if silence else found
+    return [*found, silence] if silence else found, said
+
+
+def _there(profile: DeviceProfile, wanted: Mapping[str, list[str]]) -> dict[str, Any]:
+    """What the board itself says, by its own interpreter; InfraError or ConfigError where it cannot be asked."""
+    return attempt(profile, lambda link: link.told(PRESENCE, [json.dumps(wanted), "/"]), lambda sentence: None)
 
 
 def _sentences(kind: str, names: Sequence[str], remedies: Mapping[str, str], python: str) -> Iterator[str]:
@@ -121,7 +152,7 @@ def _modules(profile: DeviceProfile, runtimes: Sequence[str]) -> dict[str, str]:
     plugins = {str(profile.runtimes[one]["plugin"]) for one in runtimes if profile.runtimes[one].get("plugin")}
     named = _needed(profile, runtimes, "modules")
     wanted = {"numpy", *engines, *plugins, *(named.keys() - set(MODULES.values()))}
-    own = profile.python in ("", sys.executable)
+    own = not profile.remote and profile.python in ("", sys.executable)
     return {name: named.get(name) or _install(name, own) for name in sorted(wanted)}
 
 
@@ -142,9 +173,8 @@ def _asked(python: str, wanted: Mapping[str, list[str]], root: str) -> tuple[dic
 
 def _answer(python: str, wanted: Mapping[str, list[str]], root: str) -> dict[str, list[str]] | str:
     """What the interpreter lacks, run without this one's packages as the worker is; or why it says nothing."""
-    source = Path(presence.__file__).read_text(encoding="utf-8")
     try:
-        words = _spoken([python, "-", json.dumps(wanted), root], source)
+        words = _spoken([python, "-", json.dumps(wanted), root], PRESENCE)
         # The last line: a site's own start-up file may greet first.
         answer = json.loads((words.splitlines() or [""])[-1])
         return {"modules": [str(name) for name in answer["absent"]["modules"]]}

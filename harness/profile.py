@@ -14,6 +14,7 @@ from pydantic import Field, create_model, model_validator
 from harness.config import Schema, check, merged, read_toml
 from harness.errors import ConfigError, unknown
 from harness.probes import probe_class
+from harness.profiletables import Board as Board
 from harness.profiletables import Conditions as Conditions
 from harness.profiletables import Facts as Facts
 from harness.profiletables import Identity, Needs, Positive
@@ -24,6 +25,8 @@ from harness.runtimes import runtime_class
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 AT = "@"  # between device and power mode; ":" would end a path on some systems
 ADDRESS = r"^([A-Za-z0-9_\[][A-Za-z0-9_.@:%\[\]-]*)?$"
+LOCAL = "local"
+REMOTE_PYTHON = "python3"
 RateHz = Annotated[float, Field(gt=0, le=1000)]
 
 
@@ -36,6 +39,7 @@ class DeviceProfile(Schema):
     simulator's must not be. `deadline_s` of one worker replaces the plan's, for a device that is slower than most.
     probes: entry -> `kind`, `rate_hz` and options of a sensor that is sampled meanwhile.
     modes: power mode -> tables that are laid over the profile where NAME:MODE is asked for.
+    transport, address, board: how a device that is not this machine is reached, and worked with.
     """
 
     name: str = ""
@@ -44,7 +48,7 @@ class DeviceProfile(Schema):
     simulated: bool = False
     embedded: bool = False
     judges_speed: bool = True
-    transport: Literal["local"] = "local"
+    transport: Literal["local", "ssh", "adb", "labgrid"] = "local"
     address: Annotated[str, Field(pattern=ADDRESS)] = ""
     python: str = ""
     cpu_cores: tuple[Annotated[int, Field(ge=0, lt=4096)], ...] = ()
@@ -58,6 +62,7 @@ class DeviceProfile(Schema):
     probes: Mapping[str, Mapping[str, Any]] = {}
     power: Power | None = None
     conditions: Conditions = Conditions()
+    board: Board = Board()
     budgets: Mapping[str, Limit] = {}
     advice: Mapping[str, Limit] = {}
     tolerances: Mapping[str, Positive] = {}
@@ -81,6 +86,24 @@ class DeviceProfile(Schema):
     def file(self) -> str:
         """Where its values stand, for errors: a power mode has no file of its own."""
         return f"devices/{self.name.partition(AT)[0]}.toml"
+
+    @property
+    def remote(self) -> bool:
+        """Whether it is another machine than this one."""
+        return self.transport != LOCAL
+
+    @property
+    def board_python(self) -> str:
+        """The interpreter of a worker on another machine."""
+        return self.python or REMOTE_PYTHON
+
+    def require_here(self, what: str) -> None:
+        """ConfigError where the device is another machine: `what` measures on this one alone."""
+        if self.remote:
+            raise ConfigError(
+                f"{what} works on this machine only, and {self.name} is reached over {self.transport}", where=self.file,
+                remedy='run it on the board itself, with transport = "local" in a profile of its own',
+            )  # fmt: skip
 
     def engine(self, runtime: str) -> str:
         """The engine of a runtime entry; the entry's own name where it names none."""
@@ -160,12 +183,7 @@ def _mode_checked(tables: dict[str, Any], base: str, mode: str, path: Path, opti
 
 def _checked(tables: dict[str, Any], path: Path, options: bool) -> DeviceProfile:
     profile = check(DeviceProfile, tables, path)
-    if profile.address and profile.transport == "local":
-        raise ConfigError(
-            f"address = {profile.address!r}, but the transport is local: this machine would be measured instead",
-            where=str(path),
-            remedy="leave the address out; transports to other machines do not exist yet",
-        )
+    _check_reach(profile, str(path))
     for entry in profile.runtimes if options else ():
         _check_engine(profile, entry, f"{path}, runtimes.{entry}")
     for entry in profile.probes if options else ():
@@ -180,6 +198,27 @@ def _checked(tables: dict[str, Any], path: Path, options: bool) -> DeviceProfile
                 remedy=f"write probe/channel, with a probe of {sorted(profile.probes)}",
             )  # fmt: skip
     return profile
+
+
+def _check_reach(profile: DeviceProfile, where: str) -> None:
+    """That the address, or labgrid's place or tags, are there for the transports that need them, and only there."""
+    asked = profile.board
+    if profile.address and not profile.remote:
+        raise ConfigError(
+            f"address = {profile.address!r}, but the transport is local: this machine would be measured instead",
+            where=where, remedy='leave the address out, or write transport = "ssh" or "adb"',
+        )  # fmt: skip
+    if profile.transport in ("ssh", "adb") and not profile.address:
+        how = "[USER@]HOST" if profile.transport == "ssh" else "the serial number that `adb devices` tells"
+        raise ConfigError(
+            f"transport = {profile.transport!r} needs an address", where=where,
+            remedy=f'write address = "...", {how}, in the profile or in NAME.local.toml, or give --address',
+        )  # fmt: skip
+    if (profile.transport == "labgrid") != bool(asked.place or asked.tags) or (asked.place and asked.tags):
+        raise ConfigError(
+            f"transport = {profile.transport!r} with place = {asked.place!r} and tags = {dict(asked.tags)}",
+            where=f"{where}, board", remedy="labgrid, and nothing else, needs a place or tags: one of both",
+        )  # fmt: skip
 
 
 def _check_engine(profile: DeviceProfile, entry: str, where: str) -> None:

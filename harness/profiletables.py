@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -14,6 +14,11 @@ Limit = Annotated[float, Field(ge=0)]
 Text = Annotated[str, Field(min_length=1)]
 HexId = Annotated[str, Field(pattern="^[0-9a-f]{4}(:[0-9a-f]{4})?$")]
 Absolute = Annotated[str, Field(pattern="^/")]
+Plain = Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+OrPlain = Annotated[str, Field(pattern="^([A-Za-z0-9][A-Za-z0-9._-]*)?$")]
+Below = Annotated[str, Field(pattern=r"^(/[A-Za-z0-9_][A-Za-z0-9._-]*)+$")]
+OrBelow = Annotated[str, Field(pattern=r"^(/[A-Za-z0-9_][A-Za-z0-9._-]*)*$")]
+Command = Annotated[tuple[Text, ...], Field(min_length=1)]
 
 
 class Facts(Schema):
@@ -68,6 +73,44 @@ class Needs(Things):
     """What must be there before anything is measured. runtimes: entry -> what is needed only where that one is used."""
 
     runtimes: Mapping[Text, Things] = {}
+
+
+class Board(Schema):
+    """How a device that is not this machine is worked with; what is empty is the transport's own.
+
+    folder: where code, files and runs lie there; lock: who measures there, and the lease that keeps it for `lease_s`
+    between two jobs. min_free_mib: room there before anything begins. lost_s: how long it may be out of reach while it
+    measures; boot_s: how long it takes to start. identity_file, port: of ssh. power_cycle, or power_off and power_on:
+    commands that run on this machine; place_power: labgrid's own driver does it. place, or tags: what labgrid reserves,
+    asked at `coordinator`, for `wait_s` at most; environment: its file with the power driver.
+    """
+
+    folder: OrBelow = ""
+    lock: Below = "/tmp/dms-harness.lock"
+    min_free_mib: Limit = 64.0
+    lease_s: Positive = 60.0
+    lost_s: Positive = 120.0
+    boot_s: Positive = 180.0
+    identity_file: str = ""
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    power_cycle: Command | None = None
+    power_off: Command | None = None
+    power_on: Command | None = None
+    place_power: bool = False
+    place: OrPlain = ""
+    tags: Mapping[Plain, Plain] = {}
+    coordinator: Annotated[str, Field(pattern=r"^([A-Za-z0-9\[][A-Za-z0-9_.:%\[\]-]*)?$")] = ""
+    wait_s: Positive | None = None
+    environment: str = ""
+    state: Literal["active", "maintenance", "bad"] = "active"
+
+    @model_validator(mode="after")
+    def _switches_are_whole(self) -> Board:
+        if (self.power_off is None) != (self.power_on is None):
+            raise ValueError("power_off and power_on belong together: what is switched off must come back")
+        if sum(map(bool, (self.power_cycle, self.power_off, self.place_power))) > 1:
+            raise ValueError("power_cycle, or power_off and power_on, or place_power: one of them")
+        return self
 
 
 class Power(Schema):

@@ -1,4 +1,7 @@
-"""One session of a case on its device: its fresh processes, and once more where the device itself disturbed them."""
+"""One session of a case on its device: its fresh processes, and once more where the device itself disturbed them.
+
+What the way to the device spoils is tried again below, job by job.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,7 @@ class Runner:
         def progress(phase: str, done: int, total: int) -> None:
             self.progress(case, f"{name}, {phase}", done, total)
 
-        return run_job(job, self.setup.profile, folder, progress, self.setup.root)
+        return run_job(job, self.setup.profile, folder, progress, self.setup.root, self.note)
 
     def _refuse_full_disk(self) -> None:
         """Before anything is measured that could then not be kept."""

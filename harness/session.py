@@ -67,8 +67,9 @@ class Session:
             tolerances=tolerances_of(self.setup.profile),
         )  # fmt: skip
         self._reference = against.Reference(
-            setup=self.setup, text=self.setup.against, folder=self.setup.work, progress=self.progress
-        )
+            setup=self.setup, text=self.setup.against, folder=self.setup.work, progress=self.progress,
+            note=self._preparation.note,
+        )  # fmt: skip
         if self.setup.against:
             against.check_reference(self.setup.against, self.setup.cards)
 

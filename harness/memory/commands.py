@@ -61,6 +61,7 @@ def _wanted(parsed: argparse.Namespace) -> Wanted:
 
     root = Path.cwd()
     profile = read_profile(parsed.device, root / "devices")
+    profile.require_here("harness memory")
     (card,) = _cards([parsed.model])
     if parsed.variant not in card.variants:
         raise ConfigError(unknown("variant", parsed.variant, card.variants), where=str(card.folder / "model.toml"))

@@ -57,7 +57,7 @@ def measuring_key(
         "profile": subject.profile.model_dump(mode="json"), "plan": asdict(wanted.plan),
         "card": subject.card.model_dump(mode="json", exclude=NOT_OF_TIMES), "loss_points": wanted.loss_points,
         "integer": subject.integer, "harness": __version__, "protocol": PROTOCOL,
-        "engine": engine_version(subject.profile, subject.runtime), "machine": machine(), **frames,
+        "engine": engine_version(subject.profile, subject.runtime), "machine": machine_of(subject.profile), **frames,
     }  # fmt: skip
 
 
@@ -97,13 +97,15 @@ def engine_version(profile: DeviceProfile, runtime: str) -> str:
     """Of the engine's package here; empty where the worker has an interpreter of its own, which is not asked."""
     package = PACKAGES.get(profile.engine(runtime), "")
     try:
-        return metadata.version(package) if package and not profile.python else ""
+        return metadata.version(package) if package and not profile.python and not profile.remote else ""
     except metadata.PackageNotFoundError:
         return ""
 
 
-def machine() -> str:
-    """This machine's processor, by name."""
+def machine_of(profile: DeviceProfile) -> str:
+    """What measures: this machine's processor, by name; the way to a board, which is what its profile knows of it."""
+    if profile.remote:
+        return f"{profile.transport} {profile.address}"
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -12,15 +12,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import __version__
+from harness.board.link import links
+from harness.boardcommands import add_board_command
 from harness.checkrunner import add_check_runner_command
 from harness.compare import add_compare_command
 from harness.confidences import add_confidence_command
 from harness.devicelist import add_devices_command
-from harness.errors import ConfigError, HarnessError, printable
+from harness.errors import BusyError, ConfigError, HarnessError, InfraError, printable
+from harness.fleet.commands import add_fleet_commands
+from harness.fleet.nightcommands import add_junit_command, add_nightly_command, add_run_command
 from harness.floor import add_floor_command
 from harness.history import DEFAULT_LOCATION
 from harness.history.commands import add_annotate_command, add_history_commands
 from harness.memory.commands import add_memory_command
+from harness.nights.commands import add_quarantine_command
 from harness.optimise.commands import add_optimize_command
 from harness.rejudge import add_replay_command
 from harness.toolreport import add_tool_output_command
@@ -33,24 +38,34 @@ from harness.variants.fusion.commands import add_fusion_command
 if TYPE_CHECKING:
     from harness.session import Session
 
-CONFIG_STATUS = 4
+CONFIG_STATUS, INFRA_STATUS, BUSY_STATUS = 4, 6, 75
 INTERRUPTED_STATUS = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit status is 0, 1 where it refused something, 4 with a sentence on standard error."""
+    """Run one command; the exit status is 0, 1 where it refused something.
+
+    With a sentence on standard error: 4, 6 where the lab is to blame, 75 where somebody else uses the device.
+    """
     parsed = _parser().parse_args(arguments)
     try:
-        answer: str | tuple[str, int] = parsed.command(parsed)
+        with links():
+            answer: str | tuple[str, int] = parsed.command(parsed)
     except HarnessError as error:
         sys.stderr.write(f"harness: {error.sentence}\n")
-        return CONFIG_STATUS
+        return _status_of(error)
     except KeyboardInterrupt:
         sys.stderr.write("harness: interrupted; what was measured whole is in the history\n")
         return INTERRUPTED_STATUS
     text, status = (answer, 0) if isinstance(answer, str) else answer
     sys.stdout.write(text + "\n")
     return status
+
+
+def _status_of(error: HarnessError) -> int:
+    if isinstance(error, BusyError):
+        return BUSY_STATUS
+    return INFRA_STATUS if isinstance(error, InfraError) else CONFIG_STATUS
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -68,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--name", default=None, help="the model's name (default: from the file's name)")
     add.set_defaults(command=_add_model)
     add_devices_command(commands)
+    add_board_command(commands)
     _add_doctor(commands)
     _add_plot(commands)
     _add_accept(commands)
@@ -88,6 +104,10 @@ def _parser() -> argparse.ArgumentParser:
     add_layers_command(commands, _say)
     add_export_command(commands, _say)
     add_fusion_command(commands)
+    add_run_command(add_fleet_commands(commands), _say)
+    add_nightly_command(commands, _say)
+    add_quarantine_command(commands)
+    add_junit_command(commands)
     return parser
 
 

@@ -7,21 +7,23 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import pytest
 
+from harness.board.link import STATE, Links, links
 from harness.case import Case
-from harness.errors import ConfigError, HarnessError
+from harness.errors import ConfigError, HarnessError, InfraError
 from harness.history import DEFAULT_LOCATION
 from harness.identity import require_present, runtimes_in_use
 from harness.policy import TAILS, Policy
-from harness.profile import read_profile
+from harness.profile import DeviceProfile, read_profile
 from harness.progress import ProgressLine
 
 if TYPE_CHECKING:
+    from harness.prepare import Setup
     from harness.session import Session
 
 
@@ -42,6 +44,7 @@ class Invocation:
         self.folder = Path()
         self.started = time.time()
         self.progress = ProgressLine(_own_stderr())
+        self._links = ExitStack()
 
     @property
     def policy(self) -> Policy:
@@ -91,12 +94,23 @@ class Invocation:
         judged = any(one.gate for one in self.session.verdicts)
         return not self.session.measurements or (self.policy != "pr" and not judged)
 
+    def reach_devices(self) -> None:
+        """From now on a device that is not this machine is reached once, and kept until `release_devices`."""
+        root = self.config.rootpath
+        devices = root / self.config.getini("dms_devices")
+        self._links.enter_context(links(Links(state=root / STATE, devices=devices)))
+
+    def release_devices(self) -> None:
+        """Give back what is held of them; a second time does nothing."""
+        self._links.close()
+
     def pinned_clocks(self) -> AbstractContextManager[str]:
         """The clocks of the device held fixed; ConfigError for a device that has none."""
         from harness.clockguard import pinned_clocks
 
         assert self.session is not None
         setup = self.session.setup
+        setup.profile.require_here("--pin-clocks")
         if setup.profile.simulated:
             raise ConfigError("a simulated device has no clocks to pin", where="--pin-clocks")
         setup.cache.mkdir(parents=True, exist_ok=True)
@@ -111,7 +125,7 @@ class Invocation:
         if remembered:
             self._done(self._write_trends)
         else:
-            self._note("the trends lack this run and are not written")
+            self.note("the trends lack this run and are not written")
 
     def _done(self, step: Callable[[Session], None]) -> bool:
         """Take the step; False where it failed, and then why is noted."""
@@ -119,24 +133,25 @@ class Invocation:
         try:
             step(self.session)
         except HarnessError as error:
-            self._note(error.sentence)
+            self.note(error.sentence)
             return False
         return True
 
-    def _note(self, sentence: str) -> None:
+    def note(self, sentence: str) -> None:
+        """Something of the results was lost, and why: such a session is never green."""
         if sentence not in self.report_error:
             self.report_error = "; ".join(filter(None, [self.report_error, sentence]))
 
     def _remember(self, session: Session) -> None:
         from harness.remember import remember
 
-        remember(session, _command(self.config), policy=self.policy, selected=self.selected)
+        remember(session, command_of(self.config), policy=self.policy, selected=self.selected)
 
     def _write_report(self, session: Session) -> None:
         from harness.report import write_all, write_traces
         from harness.report.markdown import append_step_summary
 
-        self.written = write_all(session, self.folder, started=self.started, command=_command(self.config))
+        self.written = write_all(session, self.folder, started=self.started, command=command_of(self.config))
         if self.config.getoption("--timeline"):
             for path in write_traces(session, self.folder):
                 self.written.append(path)
@@ -144,7 +159,7 @@ class Invocation:
 
     def _write_trends(self, session: Session) -> None:
         """The whole history, with what was just measured; nothing where nobody wants sessions kept."""
-        if not session.setup.history:
+        if not session.setup.history or not self.config.getini("dms_trends"):
             return
         try:
             self.written += self._trend_files(session)
@@ -181,7 +196,8 @@ class Invocation:
         models = _names(option("--models"))
         stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(self.started))
         default = root / "reports" / f"{stamp}-{profile.name}-{os.getpid()}"
-        self.folder = Path(option("--report")).absolute() if option("--report") else default
+        given = option("--report") or option("--resume")
+        self.folder = Path(given).absolute() if given else default
         if str(root) not in sys.path:
             sys.path.append(str(root))  # for the score functions of a team's own package
         setup = Setup(
@@ -191,8 +207,20 @@ class Invocation:
             baselines=root / self.config.getini("dms_baselines"),
             history=_history(option("--history"), root), against=option("--against"),
         )  # fmt: skip
+        out_of_reach = _checked(profile, devices, setup)
+        session = Session(setup=setup, progress=self.progress)
+        if out_of_reach is not None:
+            session.errors.update(dict.fromkeys(session.cases, out_of_reach))
+        return session
+
+
+def _checked(profile: DeviceProfile, devices: Path, setup: Setup) -> InfraError | None:
+    """Why the device could not be asked what it is and has; ConfigError where it is another one or lacks something."""
+    try:
         require_present(profile, devices, runtimes_in_use(setup))
-        return Session(setup=setup, progress=self.progress)
+    except InfraError as error:
+        return error
+    return None
 
 
 def case_of(item: pytest.Item) -> Case | None:
@@ -240,7 +268,8 @@ def _names_tests(config: pytest.Config) -> bool:
     return any(named.isdisjoint((one, *one.parents)) for one in beside)
 
 
-def _command(config: pytest.Config) -> str:
+def command_of(config: pytest.Config) -> str:
+    """The command as a person would type it."""
     return "pytest " + shlex.join(config.invocation_params.args)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness import nights
 from harness.case import Case
 from harness.errors import ConfigError, HarnessError
 from harness.invocation import Invocation, case_of
@@ -57,10 +58,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--timeline", action="store_true", help="write per case a trace for Perfetto or Chrome, and a figure of "
         "latency, power, temperature and clocks",
     )  # fmt: skip
+    nights.add_options(group)
     group.addoption("--report", default="", metavar="DIR", help="where results go (default: reports/<time>)")
     parser.addini("dms_devices", "folder of the device profiles", default="devices")
     parser.addini("dms_baselines", "folder of the accepted baselines", default="baselines")
     parser.addini("dms_models", "folder of the model cards", default="suites/models")
+    parser.addini("dms_trends", "write the trend report at the end of a run", type="bool", default=True)
     parser.addini("dms_commit_url", "address of a commit in the trend report, with {commit} in it", default="")
 
 
@@ -69,7 +72,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "labelled: make the test only for cases whose card names labels")
     config.addinivalue_line("markers", "paired: make the test only where --against names another build")
     config.addinivalue_line("markers", "derived: make the test only for variants with a parent")
-    config.stash[_INVOCATION] = Invocation(config)
+    config.stash[_INVOCATION] = invocation = Invocation(config)
+    nights.register(config, invocation)
+    invocation.reach_devices()
+    config.add_cleanup(invocation.release_devices)
 
 
 @pytest.hookimpl(trylast=True)
@@ -85,8 +91,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     error = config.stash[_INVOCATION].error
     if error is not None:
         raise pytest.UsageError(error.sentence)
-    # What is left over can be told when all others have asked.
-    items.sort(key=lambda item: "check_the_rest" in getattr(item, "fixturenames", ()))
+    nights.in_case_order(items)
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
@@ -102,7 +107,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
-    """With --pin-clocks the clocks stand still while cases are measured."""
+    """With --pin-clocks the clocks stand still while cases are measured; a board is kept no longer than that."""
     invocation = session.config.stash[_INVOCATION]
     wanted = session.config.getoption("--pin-clocks") and invocation.expected and not session.config.option.collectonly
     try:
@@ -111,6 +116,8 @@ def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
     except HarnessError as error:
         invocation.session = None  # nothing was measured, so there is nothing to report
         raise pytest.UsageError(error.sentence) from error
+    finally:
+        invocation.release_devices()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -192,12 +199,13 @@ def _judge(request: pytest.FixtureRequest, case: Case, metrics: list[str]) -> li
     from harness.report.junit import score_properties
 
     session, policy = _session(request), request.config.stash[_INVOCATION].policy
-    verdicts, errors = [], []
+    verdicts: list[Verdict] = []
+    errors: list[HarnessError] = []
     for metric in metrics:
         try:
             verdicts += session.check(case, metric)
         except HarnessError as error:
-            errors.append(error.sentence)
+            errors.append(error)
     if not verdicts and not errors:
         pytest.skip(f"nothing limits {', '.join(metrics)} here: reported only")
     if any(one.metric.startswith(("accuracy_", "label_")) for one in verdicts):
@@ -207,7 +215,8 @@ def _judge(request: pytest.FixtureRequest, case: Case, metrics: list[str]) -> li
     red = [one for one in verdicts if turns_red(one, policy)]
     if red or errors:
         lines = (f"{one.outcome}: {one.case.key} {one.metric}: {one.sentence}" for one in red)
-        pytest.fail("\n".join([*lines, *errors]), pytrace=False)
+        nights.note_red(request.node, red, errors)
+        pytest.fail("\n".join([*lines, *(error.sentence for error in errors)]), pytrace=False)
     return verdicts
 
 

@@ -9,6 +9,8 @@ from harness.rules import Outcome
 from harness.verdict import TailTest, Verdict
 
 Policy = Literal["pr", "nightly", "release"]
+# Name of the JUnit property, and of nothing else, that says whose fault a failed test is.
+CLASS_PROPERTY = "dms_failure_class"
 # Misses may come in bursts: then only frames that lie further apart count as independent.
 _BURSTS = TailTest(alpha=0.04, stride=10)
 TAILS: dict[Policy, TailTest] = {"pr": TailTest(), "nightly": _BURSTS, "release": _BURSTS}

@@ -26,8 +26,8 @@ def end_with_parent() -> None:
     _prctl()(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def group_leader() -> Callable[[], None]:
-    """For Popen's preexec_fn: a group of its own, and death with the thread that starts it.
+def group_leader(ended_by: int = signal.SIGKILL) -> Callable[[], None]:
+    """For Popen's preexec_fn: a group of its own, and this signal when the thread dies that starts it.
 
     The session stays that of the parent: what a wrapper started is ended with it, however the parent ends.
     """
@@ -35,7 +35,7 @@ def group_leader() -> Callable[[], None]:
 
     def begin() -> None:
         os.setpgid(0, 0)
-        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        prctl(PR_SET_PDEATHSIG, ended_by)
         if os.getppid() != parent:
             os._exit(1)
 

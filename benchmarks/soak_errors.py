@@ -17,7 +17,7 @@ from harness.soak.simulated import CLEAN, Planted, simulated_soak
 from harness.soak.verdict import judge
 from harness.stats.bounds import rate_bounds
 
-REPEATS, SEED = 500, 50_000
+REPEATS, SEED = 500, 90_000
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -83,3 +83,16 @@ def test_a_soak_that_stalls_all_the_time_is_still_judged():
 def test_frames_that_all_take_the_same_have_no_stall(latency_ns):
     due_ns = np.arange(20_000) * 10**8
     assert stalls_of(Soak(due_ns=due_ns, latency_ns=np.full(20_000, latency_ns))).kind == "none"
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_beat_is_found_among_shorter_stalls_at_random(seed):
+    random = np.random.default_rng(seed)
+    due_s = np.arange(9600) / 30
+    latency_ms = random.normal(4, 0.3, len(due_s))
+    latency_ms[random.integers(0, len(due_s), 6)] = random.uniform(55, 75, 6)
+    latency_ms[510::600] = random.uniform(102, 113, len(latency_ms[510::600]))
+    due_ns, latency_ns = (np.round(one).astype(np.int64) for one in (due_s * 1e9, latency_ms * 1e6))
+    found = stalls_of(Soak(due_ns=due_ns, latency_ns=latency_ns))
+    assert (found.kind, len(found.at_s)) == ("periodic", 16)
+    assert found.period_s == pytest.approx(20.0)

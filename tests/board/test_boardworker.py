@@ -226,6 +226,21 @@ def test_a_worker_that_nobody_asks_any_more_ends_of_itself_and_leaves_the_board_
     assert work(make_job(EXACT), holder=MINE, number=1)[1] == 0
 
 
+BUILDING = """
+import sys, time
+from pathlib import Path
+from harness.boardworker import _Asked
+from harness.windows import while_saying
+asked = _Asked(Path(sys.argv[1]), 0.5)
+while_saying(lambda: time.sleep(600), lambda waited_s: asked.require())
+"""
+
+
+def test_who_is_not_asked_any_more_does_not_wait_for_an_engine_that_is_built_in_another_thread(tmp_path):
+    command = [sys.executable, "-c", BUILDING, str(tmp_path / "polled")]
+    assert subprocess.run(command, stderr=subprocess.DEVNULL, timeout=60, check=False).returncode == ALONE
+
+
 def test_a_worker_that_is_asked_goes_on(start, make_job):
     job = make_job({**EXACT, "infer_ms": 20}, options={"real_time": True}, plan=replace(QUICK, frames=150))
     folder, process = start(job, lost_s=1.5)

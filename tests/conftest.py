@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -23,6 +24,12 @@ from tests.postgresql import server as server
 from tests.simulated import CHECKOUT, QUICK, copied_model, session_over, simulated_device
 
 CASE = Case("simulated", "eyes", "fp32", "simulated")
+
+
+def pytest_configure() -> None:
+    """A script's background job ignores Ctrl-C, and so would all that tests start from there."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="module", autouse=True)

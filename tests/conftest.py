@@ -27,9 +27,10 @@ CASE = Case("simulated", "eyes", "fp32", "simulated")
 
 
 def pytest_configure() -> None:
-    """A script's background job ignores Ctrl-C, and so would all that tests start from there."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    """A background job ignores Ctrl-C, one under nohup the end of its terminal: so would all that tests start."""
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -31,6 +31,8 @@ def pytest_configure() -> None:
     for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, handler)
+    # There pytest would keep what failed last of every session that tests start, and beside those of other tests.
+    os.environ.pop("TOX_ENV_DIR", None)
 
 
 @pytest.fixture(scope="module", autouse=True)

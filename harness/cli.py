@@ -77,13 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument("--version", action="version", version=f"dms-harness {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    add = commands.add_parser("add-model", help="make a card for a model file (.onnx or .tflite), ready to measure")
-    add.add_argument("file", type=Path)
-    add.add_argument(
-        "--into", type=Path, default=Path("suites/models"), help="folder of model cards (default: %(default)s)"
-    )
-    add.add_argument("--name", default=None, help="the model's name (default: from the file's name)")
-    add.set_defaults(command=_add_model)
+    _add_add_model(commands)
     add_devices_command(commands)
     add_board_command(commands)
     _add_doctor(commands)
@@ -111,6 +105,16 @@ def _parser() -> argparse.ArgumentParser:
     add_quarantine_command(commands)
     add_junit_command(commands)
     return parser
+
+
+def _add_add_model(commands: Any) -> None:
+    add = commands.add_parser("add-model", help="make a card for a model file (.onnx or .tflite), ready to measure")
+    add.add_argument("file", type=Path)
+    add.add_argument(
+        "--into", type=Path, default=Path("suites/models"), help="folder of model cards (default: %(default)s)"
+    )
+    add.add_argument("--name", default=None, help="the model's name (default: from the file's name)")
+    add.set_defaults(command=_add_model)
 
 
 def _say(text: str) -> None:

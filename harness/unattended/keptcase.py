@@ -97,7 +97,8 @@ def _packed(told: Mapping[str, Any]) -> bytes:
     arrays: dict[str, np.ndarray[Any, Any]] = {}
     text = json.dumps(_frozen(told, arrays))
     content = io.BytesIO()
-    np.savez(content, **{TEXT: np.frombuffer(text.encode(), np.uint8)}, **arrays)  # type: ignore[arg-type]
+    columns: dict[str, Any] = {TEXT: np.frombuffer(text.encode(), np.uint8), **arrays}
+    np.savez(content, **columns)
     return content.getvalue()
 
 

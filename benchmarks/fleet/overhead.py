@@ -133,5 +133,5 @@ def _share(board: Board, seconds: float) -> float:
 
 
 def _ended_cpu_s(board: Board) -> float:
-    words = Path(f"/proc/{board.pids()[0]}/stat").read_text().rpartition(")")[2].split()
+    words = Path(f"/proc/{board.init()}/stat").read_text().rpartition(")")[2].split()
     return sum(map(int, words[11:15])) / os.sysconf("SC_CLK_TCK")

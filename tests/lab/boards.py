@@ -181,11 +181,11 @@ class Board:
 
     def path(self, there: str) -> Path:
         """A path of the board's, from here and without its network."""
-        return Path(f"/proc/{self._init()}/root", there.lstrip("/"))
+        return Path(f"/proc/{self.init()}/root", there.lstrip("/"))
 
     def pids(self, word: str = "") -> list[int]:
         """The ids here of its processes, zombies left out, whose command line holds `word`."""
-        space = pid_namespace(self._init())
+        space = pid_namespace(self.init())
         return [pid for pid in alive() if pid_namespace(pid) == space and word in command_line(pid)] if space else []
 
     def workers(self) -> list[int]:
@@ -208,8 +208,8 @@ class Board:
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout_s, check=False,
         )  # fmt: skip
 
-    def _init(self) -> int:
-        """The board's first process; 0 while it is off."""
+    def init(self) -> int:
+        """The id here of the board's first process, its sshd; 0 while it is off. Ids start anew at times: not the least."""
         if self._process is None:
             return 0
         parent = self._process.pid
@@ -230,7 +230,7 @@ class Board:
         def answers() -> bool:
             assert self._process is not None
             assert self._process.poll() is None, f"{self.name} does not start: {self.log()}"
-            if not listens(self._init()):
+            if not listens(self.init()):
                 return False  # to ask a network that is not up yet costs a second
             with contextlib.suppress(OSError), socket.create_connection((self.address, 22), 0.5) as connection:
                 return connection.recv(4) == b"SSH-"

@@ -132,8 +132,12 @@ def meanwhile(board: Board, fault: Callable[[], None], when: Callable[[Board], b
 
 def nothing_left(board: Board, within_s: float = 15.0) -> None:
     """No process of a run there, and no client of it here."""
-    first = board.pids()[:1]
-    wait_until(lambda: board.pids() == first, f"nothing but its sshd runs on {board.name}", within_s)
+    first = [board.init()]
+    wait_until(
+        lambda: board.pids() == first,
+        lambda: f"nothing but its sshd runs on {board.name}: {[command_line(pid) for pid in board.pids()]}",
+        within_s,
+    )
     wait_until(
         lambda: not [pid for pid in alive() if f"{board.address} " in command_line(pid)],
         "no ssh is left here",

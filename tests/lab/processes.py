@@ -30,11 +30,11 @@ def command_line(pid: int) -> str:
         return ""
 
 
-def wait_until(holds: Callable[[], object], what: str, within_s: float = 30.0) -> None:
-    """Look every 20 ms until it holds; a failed assertion that says what does not."""
+def wait_until(holds: Callable[[], object], what: str | Callable[[], str], within_s: float = 30.0) -> None:
+    """Look every 20 ms until it holds; a failed assertion that says what does not, as it is at the end."""
     until = time.monotonic() + within_s
     while not holds():
-        assert time.monotonic() < until, f"not within {within_s:g} s: {what}"
+        assert time.monotonic() < until, f"not within {within_s:g} s: {what() if callable(what) else what}"
         time.sleep(0.02)
 
 

@@ -162,6 +162,6 @@ def test_labs_stand_side_by_side(lab, board):
         beside = other.board()
         assert beside.address != board.address
         assert beside.ssh("hostname").stdout == board.ssh("hostname").stdout == "board1\n" or board.name != beside.name
-        assert os.readlink(f"/proc/{beside.pids()[0]}/ns/net") != os.readlink(f"/proc/{board.pids()[0]}/ns/net")
+        assert os.readlink(f"/proc/{beside.init()}/ns/net") != os.readlink(f"/proc/{board.init()}/ns/net")
     assert board.ssh("echo unharmed").stdout == "unharmed\n"
     assert not any(str(other.folder) in command_line(pid) for pid in alive())

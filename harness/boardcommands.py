@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from harness.board.asking import ASK_S, Link, whoami
+from harness.board.asking import ASK_S, Link, understood, whoami
 from harness.board.attempts import attempt
 from harness.board.health import now, read_health, write_health
 from harness.board.link import STATE, Links, current_links, links, reach
 from harness.devicelist import whereabouts
 from harness.errors import BusyError, ConfigError, printable
 from harness.profile import DeviceProfile, profile_names, read_profile
+from harness.signals import ended_by_signals
+from harness.transports import Reach
+from harness.transports.labgrid import Labgrid
 
 DEVICES = Path("devices")
 MIB = 2**20
@@ -72,19 +76,28 @@ def _trust(parsed: argparse.Namespace) -> str:
     from harness.transports.knownhosts import local_file, scan, trust
 
     profile = _profile(parsed)
-    if profile.transport not in ("ssh", "labgrid") or not profile.address:
-        raise ConfigError(
-            f"{profile.name} shows no ssh host key at a known address", where=profile.file,
-            remedy="name the address with --address, for a labgrid place too",
-        )  # fmt: skip
-    way = reach(profile, DEVICES)
-    key = scan(way)[0]
+    with _ssh_reach(profile) as way:
+        key = scan(way)[0]
     if parsed.fingerprint and parsed.fingerprint != key.fingerprint:
-        raise ConfigError(f"{profile.address} shows {key.fingerprint}, not {parsed.fingerprint}", where=profile.file)
+        raise ConfigError(f"{way.address} shows {key.fingerprint}, not {parsed.fingerprint}", where=profile.file)
     added = trust(way, key)
     return f"{key.host}: {key.kind} {key.fingerprint}\n" + (
         f"added to {local_file(way)}; compare it with `ssh-keygen -l` on the board" if added else "known already"
     )
+
+
+@contextlib.contextmanager
+def _ssh_reach(profile: DeviceProfile) -> Iterator[Reach]:
+    """How ssh gets to the board; the place of a lab is held meanwhile."""
+    way = reach(profile, DEVICES)
+    if profile.transport == "labgrid" and not profile.address:
+        with ended_by_signals(), Labgrid(way) as held:
+            yield held.ssh_reach
+    elif profile.transport in ("ssh", "labgrid") and profile.address:
+        yield way
+    else:
+        remedy = "name the address with --address" if profile.transport == "ssh" else ""
+        raise ConfigError(f"{profile.name} shows no ssh host key at a known address", where=profile.file, remedy=remedy)
 
 
 def _release(parsed: argparse.Namespace) -> str:
@@ -96,16 +109,17 @@ def _release(parsed: argparse.Namespace) -> str:
 def _released(link: Link, force: bool, prune: bool) -> str:
     asked = {"base": link.greet().base, "lock": link.profile.board.lock}
     found = link.ask("lock", asked)
-    lease = _lease(found["lease"])
+    held, lease = bool(found.get("held")), _lease(str(found.get("lease")))
     who, since = str(lease.get("who", "somebody")), str(lease.get("since", "?"))
-    if found["held"] or (lease and who != whoami() and not force):
-        remedy = "wait, or ask them" if found["held"] else "wait until it is void, ask them, or give --force"
+    if held or (lease and who != whoami() and not force):
+        remedy = "wait, or ask them" if held else "wait until it is void, ask them, or give --force"
         raise BusyError(f"board {link.profile.name}: busy: {who}, since {since}", remedy=remedy)
     link.ask("lock", {**asked, "free": True})
     lines = [f"{link.profile.name}: the lease of {printable(who)} is void" if lease else f"{link.profile.name} is free"]
     if prune:
-        freed = link.ask("prune", asked, 4 * ASK_S)
-        lines.append(f"{link.base} is empty; {freed['free_bytes'] / MIB:.0f} MiB are free there")
+        with understood(link.profile.name):
+            free_bytes = int(link.ask("prune", asked, 4 * ASK_S)["free_bytes"])
+        lines.append(f"{link.base} is empty; {free_bytes / MIB:.0f} MiB are free there")
     return "\n".join(lines)
 
 
@@ -113,7 +127,7 @@ def _lease(text: str) -> dict[str, Any]:
     try:
         found = json.loads(text)
         return found if isinstance(found, dict) else {}
-    except ValueError:
+    except (ValueError, RecursionError):  # everybody may write into that file
         return {}
 
 

@@ -53,10 +53,6 @@ class JournalError(Exception):
     """The journal takes no more."""
 
 
-class AloneError(Exception):
-    """Nobody waits for the results."""
-
-
 def main(arguments: List[str]) -> int:
     """Returns the process's exit status."""
     if arguments[:1] == ["--release"]:
@@ -92,9 +88,6 @@ def _work(folder: Path, telling: _Telling) -> int:
     telling.start(planned(json.loads(text)))
     try:
         carry_out(text, folder, telling.say, telling.recorded)
-    except AloneError as error:
-        sys.stderr.write(f"{error}\n")
-        return ALONE
     except BaseException as error:
         status = _failed(error, folder)
     if status != WRITE_FAILED:
@@ -128,12 +121,15 @@ class _Asked:
         self._seen, self._seen_s = self._written(), time.monotonic()
 
     def require(self) -> None:
-        """AloneError where it has not for too long."""
+        """Ends this process where it has not for too long: at once, whatever an engine does in another thread."""
         written, now_s = self._written(), time.monotonic()
         if written != self._seen:
             self._seen, self._seen_s = written, now_s
         if now_s - self._seen_s > self._lost_s:
-            raise AloneError(f"ended, since nobody has asked for {self._lost_s:g} s")
+            with contextlib.suppress(OSError):
+                sys.stderr.write(f"ended, since nobody has asked for {self._lost_s:g} s\n")
+                sys.stderr.flush()
+            os._exit(ALONE)
 
     def _written(self) -> int:
         try:
@@ -143,7 +139,7 @@ class _Asked:
 
 
 class _Telling:
-    """Keeps the journal of one run; JournalError where it takes no more, AloneError where nobody reads it."""
+    """Keeps the journal of one run; JournalError where it takes no more. Ends the process where nobody reads it."""
 
     def __init__(self, folder: Path, boot: str, asked: _Asked) -> None:
         self._folder, self._boot, self._asked = folder, boot, asked

@@ -6,6 +6,7 @@ import argparse
 import getpass
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,18 +20,18 @@ from harness.compare import add_compare_command
 from harness.confidences import add_confidence_command
 from harness.devicelist import add_devices_command
 from harness.errors import BusyError, ConfigError, HarnessError, InfraError, printable
-from harness.fleet.commands import add_fleet_commands
-from harness.fleet.nightcommands import add_junit_command, add_nightly_command, add_run_command
+from harness.fleet.commands import add_fleet_commands, add_nightly_command
 from harness.floor import add_floor_command
 from harness.history import DEFAULT_LOCATION
 from harness.history.commands import add_annotate_command, add_history_commands
 from harness.memory.commands import add_memory_command
-from harness.nights.commands import add_quarantine_command
 from harness.optimise.commands import add_optimize_command
 from harness.rejudge import add_replay_command
+from harness.signals import EndedError
 from harness.toolreport import add_tool_output_command
 from harness.trendreport.commands import add_report_command, add_serve_command
 from harness.trends import add_changes_command
+from harness.unattended.commands import add_junit_command, add_quarantine_command
 from harness.variants.commands import add_layers_command, add_sensitivity_command
 from harness.variants.export.commands import add_export_command
 from harness.variants.fusion.commands import add_fusion_command
@@ -39,13 +40,13 @@ if TYPE_CHECKING:
     from harness.session import Session
 
 CONFIG_STATUS, INFRA_STATUS, BUSY_STATUS = 4, 6, 75
-INTERRUPTED_STATUS = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status is 0, 1 where it refused something.
 
-    With a sentence on standard error: 4, 6 where the lab is to blame, 75 where somebody else uses the device.
+    With a sentence on standard error: 4, 6 where the lab is to blame, 75 where somebody else uses the device, and
+    128 + the number of the signal that ended it.
     """
     parsed = _parser().parse_args(arguments)
     try:
@@ -54,9 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except HarnessError as error:
         sys.stderr.write(f"harness: {error.sentence}\n")
         return _status_of(error)
-    except KeyboardInterrupt:
-        sys.stderr.write("harness: interrupted; what was measured whole is in the history\n")
-        return INTERRUPTED_STATUS
+    except KeyboardInterrupt as error:
+        ended = error if isinstance(error, EndedError) else EndedError(signal.SIGINT)
+        sys.stderr.write(f"harness: {ended}; what was measured whole is in the history\n")
+        return ended.status
     text, status = (answer, 0) if isinstance(answer, str) else answer
     sys.stdout.write(text + "\n")
     return status
@@ -75,13 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument("--version", action="version", version=f"dms-harness {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    add = commands.add_parser("add-model", help="make a card for a model file (.onnx or .tflite), ready to measure")
-    add.add_argument("file", type=Path)
-    add.add_argument(
-        "--into", type=Path, default=Path("suites/models"), help="folder of model cards (default: %(default)s)"
-    )
-    add.add_argument("--name", default=None, help="the model's name (default: from the file's name)")
-    add.set_defaults(command=_add_model)
+    _add_add_model(commands)
     add_devices_command(commands)
     add_board_command(commands)
     _add_doctor(commands)
@@ -104,11 +100,21 @@ def _parser() -> argparse.ArgumentParser:
     add_layers_command(commands, _say)
     add_export_command(commands, _say)
     add_fusion_command(commands)
-    add_run_command(add_fleet_commands(commands), _say)
+    add_fleet_commands(commands, _say)
     add_nightly_command(commands, _say)
     add_quarantine_command(commands)
     add_junit_command(commands)
     return parser
+
+
+def _add_add_model(commands: Any) -> None:
+    add = commands.add_parser("add-model", help="make a card for a model file (.onnx or .tflite), ready to measure")
+    add.add_argument("file", type=Path)
+    add.add_argument(
+        "--into", type=Path, default=Path("suites/models"), help="folder of model cards (default: %(default)s)"
+    )
+    add.add_argument("--name", default=None, help="the model's name (default: from the file's name)")
+    add.set_defaults(command=_add_model)
 
 
 def _say(text: str) -> None:
@@ -194,6 +200,7 @@ def _add_accept(commands: Any) -> None:
 
 def _accept(parsed: argparse.Namespace) -> tuple[str, int]:
     from harness import accept
+    from harness.history.location import without_passwords
 
     wanted = accept.Acceptance(reason=parsed.reason, by=parsed.by or _user(), sessions=parsed.sessions, add=parsed.add)
     if not parsed.revert:
@@ -202,7 +209,8 @@ def _accept(parsed: argparse.Namespace) -> tuple[str, int]:
     if parsed.revert:
         done = accept.revert(session, by=wanted.by, reason=parsed.reason)
     else:
-        done = accept.accept(session, wanted, "harness " + shlex.join(sys.argv[1:]))
+        command = "harness " + shlex.join(map(without_passwords, sys.argv[1:]))
+        done = accept.accept(session, wanted, command)
     return accept.summary(done), int(any(one.refusal or one.unkept for one in done))
 
 

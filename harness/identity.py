@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from harness import presence
+from harness.board.asking import Link, understood
 from harness.board.attempts import attempt
 from harness.errors import ConfigError
 from harness.processes import end_group, ends_within
@@ -129,7 +130,20 @@ def found_on(profile: DeviceProfile, runtimes: Sequence[str] = (), root: str = "
 
 def _there(profile: DeviceProfile, wanted: Mapping[str, list[str]]) -> dict[str, Any]:
     """What the board itself says, by its own interpreter; InfraError or ConfigError where it cannot be asked."""
-    return attempt(profile, lambda link: link.told(PRESENCE, [json.dumps(wanted), "/"]), lambda sentence: None)
+
+    def asked(link: Link) -> dict[str, Any]:
+        with understood(profile.name):
+            return _plain(link.told(PRESENCE, [json.dumps(wanted), "/"]), wanted)
+
+    return attempt(profile, asked, lambda sentence: None)
+
+
+def _plain(answer: Mapping[str, Any], wanted: Mapping[str, list[str]]) -> dict[str, Any]:
+    """No other names than were asked for, and texts alone; raises what wrong types raise."""
+    absent = {kind: [name for name in names if name in answer["absent"][kind]] for kind, names in wanted.items()}
+    said = {name: [str(one) for one in answer["identity"][name]] for name in (*PARTS, "pci", "usb", "memory_mib")}
+    said["memory_mib"] = [str(int(one)) for one in said["memory_mib"]]
+    return {"absent": absent, "identity": said}
 
 
 def _sentences(kind: str, names: Sequence[str], remedies: Mapping[str, str], python: str) -> Iterator[str]:

@@ -269,8 +269,10 @@ def _names_tests(config: pytest.Config) -> bool:
 
 
 def command_of(config: pytest.Config) -> str:
-    """The command as a person would type it."""
-    return "pytest " + shlex.join(config.invocation_params.args)
+    """The command as a person would type it, without the password in the URL of a history: it is kept in reports."""
+    from harness.history.location import without_passwords
+
+    return "pytest " + shlex.join(map(without_passwords, config.invocation_params.args))
 
 
 def _made_for(case: Case, session: Session, definition: pytest.Item) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness import nights
+from harness import unattended
 from harness.case import Case
 from harness.errors import ConfigError, HarnessError
 from harness.invocation import Invocation, case_of
@@ -58,7 +58,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--timeline", action="store_true", help="write per case a trace for Perfetto or Chrome, and a figure of "
         "latency, power, temperature and clocks",
     )  # fmt: skip
-    nights.add_options(group)
+    unattended.add_options(group)
     group.addoption("--report", default="", metavar="DIR", help="where results go (default: reports/<time>)")
     parser.addini("dms_devices", "folder of the device profiles", default="devices")
     parser.addini("dms_baselines", "folder of the accepted baselines", default="baselines")
@@ -73,7 +73,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "paired: make the test only where --against names another build")
     config.addinivalue_line("markers", "derived: make the test only for variants with a parent")
     config.stash[_INVOCATION] = invocation = Invocation(config)
-    nights.register(config, invocation)
+    unattended.register(config, invocation)
     invocation.reach_devices()
     config.add_cleanup(invocation.release_devices)
 
@@ -91,7 +91,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     error = config.stash[_INVOCATION].error
     if error is not None:
         raise pytest.UsageError(error.sentence)
-    nights.in_case_order(items)
+    unattended.in_case_order(items)
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
@@ -215,7 +215,7 @@ def _judge(request: pytest.FixtureRequest, case: Case, metrics: list[str]) -> li
     red = [one for one in verdicts if turns_red(one, policy)]
     if red or errors:
         lines = (f"{one.outcome}: {one.case.key} {one.metric}: {one.sentence}" for one in red)
-        nights.note_red(request.node, red, errors)
+        unattended.note_red(request.node, red, errors)
         pytest.fail("\n".join([*lines, *(error.sentence for error in errors)]), pytrace=False)
     return verdicts
 

@@ -219,6 +219,11 @@ def _check_reach(profile: DeviceProfile, where: str) -> None:
             f"transport = {profile.transport!r} with place = {asked.place!r} and tags = {dict(asked.tags)}",
             where=f"{where}, board", remedy="labgrid, and nothing else, needs a place or tags: one of both",
         )  # fmt: skip
+    if asked.place_power and profile.transport != "labgrid":
+        raise ConfigError(
+            f"place_power = true with transport = {profile.transport!r}: only a place of labgrid has a power driver",
+            where=f"{where}, board", remedy="name the switch's own command as power_cycle, or power_off and power_on",
+        )  # fmt: skip
 
 
 def _check_engine(profile: DeviceProfile, entry: str, where: str) -> None:

@@ -35,8 +35,9 @@ def remember(
 ) -> list[SessionRecord]:  # fmt: skip
     """Keep all that was measured, and the run with what failed; nothing where the session has no history.
 
-    selected: as in RunRecord. refused: measured cases that must not
-    become a baseline, and why. ConfigError or HarnessError where the history cannot be opened or written.
+    A run that goes on is kept again: what it had finished stays as it is, and what failed is what fails now.
+    selected: as in RunRecord. refused: measured cases that must not become a baseline, and why. ConfigError or
+    HarnessError where the history cannot be opened or written.
     """
     if not session.setup.history:
         return []
@@ -57,7 +58,7 @@ def run_record(
     told = {*session.asked, *session.measurements, *session.errors}
     asked = [case for case in dict.fromkeys((*session.cases, *session.errors)) if case in told]
     return RunRecord(
-        run=uuid.uuid4().hex[:12], at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        run=session.run, at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         device=session.setup.profile.name, command=command, purpose=purpose, policy=policy,
         interrupted=session.interrupted, asked=tuple(case.key for case in asked),
         failures=(*_failures(session, asked), *_refusals(session, refused)),
@@ -98,10 +99,11 @@ def records(session: Session, run: RunRecord) -> Iterator[SessionRecord]:
     for case, measured in session.measurements.items():
         verdicts = tuple(_recorded(one) for one in session.verdicts if one.case == case)
         provenance = _provenance(session, case, run)
-        for runs, kept in _sessions_of(measured):
+        for number, (runs, kept) in enumerate(_sessions_of(measured)):
             yield SessionRecord(
-                id=uuid.uuid4().hex, at=run.at, purpose=run.purpose, case=case, plan=measured.plan,
-                identity=session.identity(case), context=context_of(runs), provenance=provenance,
+                id=uuid.uuid5(uuid.UUID(session.record_id(case)), str(number)).hex, at=run.at, purpose=run.purpose,
+                case=case, plan=measured.plan, identity=session.identity(case), context=context_of(runs),
+                provenance=provenance,
                 simulated=measured.simulated, valid=kept and not disturbed(runs), values=values_of(runs), runs=runs,
                 verdicts=verdicts if kept else (),
             )  # fmt: skip

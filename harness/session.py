@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -33,7 +34,8 @@ ENGINE_FLIPS = "engine_flips_percent"
 class Session:
     """Measures on demand and remembers: a case, or the reason why it has none, is found out once.
 
-    asked: the cases that somebody will ask for, where that is known; interrupted: nobody can any more.
+    asked: the cases that somebody will ask for, where that is known; interrupted: nobody can any more. run: its name in
+    the history; what goes on with an interrupted run has the name of that.
     errors: why a case was not measured. unanswered: why a question about a measured one has no answer.
     """
 
@@ -42,6 +44,8 @@ class Session:
     accuracy_wanted: set[Case] = field(default_factory=set)
     asked: set[Case] = field(default_factory=set)
     interrupted: bool = False
+    run: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    record_ids: dict[Case, str] = field(default_factory=dict)
     measurements: dict[Case, Measurement] = field(default_factory=dict)
     errors: dict[Case, HarnessError] = field(default_factory=dict)
     unanswered: dict[tuple[Case, str], HarnessError] = field(default_factory=dict)
@@ -72,6 +76,10 @@ class Session:
         )  # fmt: skip
         if self.setup.against:
             against.check_reference(self.setup.against, self.setup.cards)
+
+    def record_id(self, case: Case) -> str:
+        """What the case's sessions are called after in the history; with a finished case it goes into a resumed run."""
+        return self.record_ids.setdefault(case, uuid.uuid4().hex)
 
     @property
     def rounds(self) -> Mapping[Case, list[PairedRun]]:

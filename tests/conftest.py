@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -23,6 +24,15 @@ from tests.postgresql import server as server
 from tests.simulated import CHECKOUT, QUICK, copied_model, session_over, simulated_device
 
 CASE = Case("simulated", "eyes", "fp32", "simulated")
+
+
+def pytest_configure() -> None:
+    """A background job ignores Ctrl-C, one under nohup the end of its terminal: so would all that tests start."""
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
+    # There pytest would keep what failed last of every session that tests start, and beside those of other tests.
+    os.environ.pop("TOX_ENV_DIR", None)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -9,14 +9,14 @@ import json
 import os
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harness.board import there
 from harness.errors import ConfigError, CutShortError, DiskError, HarnessError, UnreachableError
-from harness.profile import DeviceProfile
+from harness.profile import Board, DeviceProfile
 from harness.transports import Answer, Transport
 
 DEFAULT_FOLDER = {"adb": "/data/local/tmp/dms-harness"}
@@ -31,7 +31,8 @@ SOURCE = Path(there.__file__).read_text(encoding="utf-8")
 class Link:
     """One device within reach. base, boot_id: our folder there and the board's start, known once it was greeted.
 
-    code: folder of the worker's code. ended: runs there that nobody needs any more; they are removed on the way.
+    archives: folder here of code that was made before. code: folder there of the worker's code. ended: runs there that
+    nobody needs any more; they are removed on the way.
     """
 
     profile: DeviceProfile
@@ -39,6 +40,7 @@ class Link:
     session: str
     base: str = ""
     boot_id: str = ""
+    archives: Path | None = None
     code: str = ""
     ended: list[str] = field(default_factory=list)
 
@@ -60,9 +62,11 @@ class Link:
         return self.profile.board.folder or DEFAULT_FOLDER.get(self.profile.transport, ANY_FOLDER)
 
     def _met(self, found: Mapping[str, Any]) -> None:
-        if tuple(found["python"]) < OLDEST_PYTHON:
-            raise self._no_python(f"it is Python {'.'.join(map(str, found['python']))}")
-        self.base, self.boot_id = found["base"], found["boot_id"]
+        with understood(self.profile.name):
+            major, minor = found["python"]
+            if (int(major), int(minor)) < OLDEST_PYTHON:
+                raise self._no_python(f"it is Python {major}.{minor}")
+            self.base, self.boot_id = str(found["base"]), str(found["boot_id"])
 
     def ask(self, what: str, asked: Mapping[str, Any], deadline_s: float = ASK_S) -> dict[str, Any]:
         """What harness/board/there.py answers on the board."""
@@ -100,11 +104,8 @@ class Link:
     def _read(self, found: Answer) -> dict[str, Any]:
         """The last line: a site's own start-up file may greet first."""
         words = found.out.decode("utf-8", "replace").split("\n")
-        try:
-            answer: dict[str, Any] = json.loads(next(filter(None, reversed(words)), ""))
-        except ValueError as error:
-            raise CutShortError(f"the board's answer cannot be read: {error}", where=self.profile.name) from error
-        return answer
+        with understood(self.profile.name):
+            return dict(json.loads(next(filter(None, reversed(words)), "")))
 
     def _answer(self, source: str, arguments: Sequence[str], deadline_s: float) -> Answer:
         command = [self.profile.board_python, "-", *arguments]
@@ -132,6 +133,16 @@ class Link:
         )  # fmt: skip
 
 
+@contextlib.contextmanager
+def understood(device: str) -> Iterator[None]:
+    """CutShortError where what the board answered is not what it was asked: it may be anybody."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError) as error:
+        what = f"the board's answer cannot be read: {type(error).__name__}: {error}"
+        raise CutShortError(what, where=device) from error
+
+
 def _call(what: str, asked: Mapping[str, Any]) -> str:
     return f"{SOURCE}\nanswer(json.loads({json.dumps({**asked, 'what': what})!r}))\n"
 
@@ -156,5 +167,10 @@ def session_text(link: Link, deadline_s: float) -> str:
     return json.dumps({
         "session": link.session, "who": whoami(), "since": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "lease_s": board.lease_s, "lock": board.lock, "deadline_s": deadline_s,
-        "lost_s": 2 * board.lost_s,
+        "lost_s": lost_s(board),
     })  # fmt: skip
+
+
+def lost_s(board: Board) -> float:
+    """After how long a worker ends that nobody asks: not before whoever watched it has given it up."""
+    return 2 * board.lost_s

@@ -20,7 +20,6 @@ from harness.errors import (
     HostKeyError,
     InfraError,
     NoBoardError,
-    UnreachableError,
 )
 from harness.profile import DeviceProfile
 
@@ -82,7 +81,7 @@ def _wait(links: Links, profile: DeviceProfile, seconds: float) -> None:
         time.sleep(PAUSE_S)
         try:
             links.link(profile).greet()
-        except UnreachableError:
+        except HarnessError:  # a board that boots may have no python yet, or let nobody in
             links.drop(profile)
         else:
             return

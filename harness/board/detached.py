@@ -10,15 +10,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
-from harness.errors import UnreachableError
+from harness.errors import CutShortError, UnreachableError
 from harness.journal import read_lines
 from harness.transports import Poll, Transport
 
 LOOK_S, LEAST_LOOK_S, PAUSE_S = 10.0, 0.5, 1.0
 BUSY, NO_ROOM, ALONE, SIGKILL, SIGALRM = 75, 74, 76, 128 + 9, 128 + 14
 SLACK_S = 1.0
+# Far above any honest one: what a board sends must not fill this machine.
+LARGEST_JOURNAL_BYTES, LARGEST_FILE_BYTES, LARGEST_COUNT = 2**28, 2**28, 2**53
 Say = Callable[[str, int, int], None]
 
 
@@ -34,6 +36,7 @@ class Standing(Enum):
     HUNG = "it shows no progress, on a board that answers"
     REBOOTED = "the board started anew"
     LOST = "the board does not answer"
+    ALONE = "it ended, since nobody asked for it any more"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +56,8 @@ class Limits:
 class Look:
     """What is known at one look. poll: None where the board did not answer. boot_id: of the start.
 
-    elapsed_s: since the start; silent_s: since the last progress; lost_s: since the last answer. whole: the journal
-    has its last record.
+    elapsed_s: since the start; silent_s: since the last progress; lost_s: since the last answer. begun, whole: the
+    journal has a first and a last record.
     """
 
     boot_id: str
@@ -62,6 +65,7 @@ class Look:
     elapsed_s: float
     silent_s: float
     lost_s: float
+    begun: bool
     whole: bool
 
 
@@ -75,7 +79,9 @@ def decide(look: Look, limits: Limits) -> Standing:
         return Standing.REBOOTED
     if poll.status is not None:
         return _ended(poll.status, look, limits)
-    return Standing.HUNG if look.silent_s > limits.silent_s else Standing.GOES_ON
+    # The board itself ends it at its deadline; one that does not must not be watched for ever.
+    over = look.silent_s > limits.silent_s or look.elapsed_s > limits.deadline_s + limits.silent_s
+    return Standing.HUNG if over else Standing.GOES_ON
 
 
 def _ended(status: int, look: Look, limits: Limits) -> Standing:
@@ -84,7 +90,10 @@ def _ended(status: int, look: Look, limits: Limits) -> Standing:
         return Standing.ENDED if look.whole else Standing.CUT_SHORT
     if status == SIGALRM or (status == SIGKILL and look.elapsed_s > limits.deadline_s - SLACK_S):
         return Standing.DEADLINE
-    return {BUSY: Standing.BUSY, NO_ROOM: Standing.NO_ROOM, ALONE: Standing.LOST}.get(status, Standing.ENDED)
+    if status == BUSY:
+        # A worker that finds the board busy writes no record; afterwards 75 is what the engine ended with.
+        return Standing.ENDED if look.begun else Standing.BUSY
+    return {NO_ROOM: Standing.NO_ROOM, ALONE: Standing.ALONE}.get(status, Standing.ENDED)
 
 
 @dataclass
@@ -102,6 +111,7 @@ class Watch:
     say: Say
     announced: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     status: int | None = None
+    begun: bool = False
     whole: bool = False
     looks: int = 0
     lost: int = 0
@@ -118,7 +128,7 @@ class Watch:
             found = decide(
                 Look(
                     boot_id=self.boot_id, poll=poll, elapsed_s=now_s - start_s, silent_s=now_s - self._moved_s,
-                    lost_s=now_s - self._answered_s, whole=self.whole,
+                    lost_s=now_s - self._answered_s, begun=self.begun, whole=self.whole,
                 ),
                 self.limits,
             )  # fmt: skip
@@ -129,17 +139,18 @@ class Watch:
                 time.sleep(self.limits.pause_s)
 
     def _look(self) -> Poll | None:
-        self.looks += 1
-        try:
-            poll = self.transport.poll(self.folder, self._offset, wait_s=self._patience_s())
-        except UnreachableError:
-            self.lost += 1
-            return None
-        self._answered_s = time.monotonic()
-        self._take(poll.journal)
-        if poll.status is not None and poll.journal and not self.whole:
-            return self._look()  # a look brings so much and no more, and all of it must be seen first
-        return poll
+        while True:
+            self.looks += 1
+            try:
+                poll = self.transport.poll(self.folder, self._offset, wait_s=self._patience_s())
+            except UnreachableError:
+                self.lost += 1
+                return None
+            self._answered_s = time.monotonic()
+            self._take(poll.journal)
+            # A look brings so much and no more, and all of it must be seen before an end is judged.
+            if poll.status is None or not poll.journal or self.whole:
+                return poll
 
     def _patience_s(self) -> float:
         """Not so long that silence is noticed late."""
@@ -149,6 +160,8 @@ class Watch:
     def _take(self, content: bytes) -> None:
         """Whole records are read, the rest waits for more; all of it is kept as it came."""
         self._offset += len(content)
+        if self._offset > LARGEST_JOURNAL_BYTES:
+            raise CutShortError(f"a journal of more than {LARGEST_JOURNAL_BYTES // 2**20} MiB", where=self.folder)
         with open(self.journal, "ab") as file:
             file.write(content)
         content = self._rest + content
@@ -159,13 +172,34 @@ class Watch:
                 self._moved_s = time.monotonic()
 
     def _is_progress(self, record: Mapping[str, Any]) -> bool:
+        """Also takes what it says; one that is not what it should be says nothing."""
         kind = record.get("kind")
         if kind == "said":
-            phase, done = str(record["phase"]), int(record["done"])
-            self.say(phase, done, int(record["total"]))
-            moved, self._last_said = (phase, done) != self._last_said, (phase, done)
-            return moved
-        if kind == "file":
-            self.announced[str(record["name"])] = record
+            return self._is_new(_word(record))
+        if kind == "file" and _is_file(record):
+            self.announced[record["name"]] = record
+        self.begun |= kind == "start"
         self.whole |= kind == "end"
         return True
+
+    def _is_new(self, word: tuple[str, int, int] | None) -> bool:
+        if word is None:
+            return False
+        self.say(*word)
+        moved, self._last_said = word[:2] != self._last_said, word[:2]
+        return moved
+
+
+def _word(record: Mapping[str, Any]) -> tuple[str, int, int] | None:
+    """Phase, done and total; None where they are none: the checksum of a record says nothing of who wrote it."""
+    phase, done, total = (record.get(name) for name in ("phase", "done", "total"))
+    return (phase, done, total) if isinstance(phase, str) and _is_count(done) and _is_count(total) else None
+
+
+def _is_file(record: Mapping[str, Any]) -> bool:
+    named = isinstance(record.get("name"), str) and isinstance(record.get("sha256"), str)
+    return named and _is_count(record.get("size"), LARGEST_FILE_BYTES)
+
+
+def _is_count(value: object, most: int = LARGEST_COUNT) -> TypeGuard[int]:
+    return isinstance(value, int) and 0 <= value <= most

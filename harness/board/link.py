@@ -16,12 +16,14 @@ from harness.transports import Reach, Transport, open_transport
 
 OF_TRANSPORTS = ("identity_file", "port", "place", "tags", "coordinator", "wait_s", "environment")
 KNOWN_HOSTS = "known_hosts"
+ARCHIVES = "code"
 STATE = Path(".cache/dms-harness/boards")
 
 
 @dataclass
 class Links:
-    """Every device that a session uses, by name. state: folder of their health files; devices: of their profiles.
+    """Every device that a session uses, by name. state: folder of their health files, and of the code that was made for
+    them; devices: of their profiles.
 
     checking: boards that are marked bad are used too, to find out whether they are well again.
     """
@@ -42,7 +44,9 @@ class Links:
         if name not in self._open:
             self._end_in_order()
             transport = self.opened(reach(profile, self.devices)).__enter__()
-            self._open[name] = Link(profile, transport, self.session, ended=self._ended.setdefault(name, []))
+            self._open[name] = Link(
+                profile, transport, self.session, archives=self.state / ARCHIVES, ended=self._ended.setdefault(name, [])
+            )
         return self._open[name]
 
     def _end_in_order(self) -> None:

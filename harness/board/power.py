@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from harness.errors import PowerError
 from harness.processes import end_group, ends_within
 from harness.profile import DeviceProfile
-from harness.transports import Transport
+from harness.transports import Switched, Transport
 
 COMMAND_S = 60.0
 OFF_S = 2.0
@@ -18,8 +18,8 @@ OFF_S = 2.0
 def power_cycle(profile: DeviceProfile, transport: Transport | None) -> bool:
     """Off and on; False where the profile names no switch. PowerError where the switch does not do it."""
     board = profile.board
-    if board.place_power and transport is not None:
-        transport.power("cycle")  # type: ignore[attr-defined]
+    if board.place_power and isinstance(transport, Switched):
+        transport.power("cycle")
     elif board.power_cycle:
         _switch(profile, board.power_cycle)
     elif board.power_off and board.power_on:

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.board.asking import Link, session_text
+from harness.board.asking import Link, lost_s, session_text, understood
 from harness.board.attempts import Note, attempt
 from harness.board.detached import PAUSE_S, Limits, Say, Standing, Watch
 from harness.board.store import Bundle, code_of, travelling
@@ -25,6 +25,7 @@ from harness.board.there import CODE, RUNS
 from harness.board.travel import Archive
 from harness.errors import (
     BusyError,
+    ConfigError,
     CutShortError,
     DiskError,
     HarnessError,
@@ -36,6 +37,7 @@ from harness.errors import (
 )
 from harness.following import Exit
 from harness.profile import DeviceProfile
+from harness.transports.copies import NO_ROOM
 from harness.workers import ONE_THREAD, last_words
 
 MIB = 2**20
@@ -69,14 +71,16 @@ def carry_out(errand: Errand, profile: DeviceProfile, say: Say, note: Note) -> E
     tries = iter(range(1, 99))
 
     def once(link: Link) -> Exit:
-        try:
-            _clear(errand.folder, next(tries))
-            return _Attempt(errand, link, say).done()
-        except OSError as error:
-            what = f"the results cannot be kept on this machine: {error.strerror or error}"
-            raise DiskError(what, where=str(errand.folder), remedy="free some space") from error
+        _clear(errand.folder, next(tries))
+        return _Attempt(errand, link, say).done()
 
-    return attempt(profile, once, note)
+    try:
+        return attempt(profile, once, note)
+    except OSError as error:  # of this machine: neither counted against the board nor tried again
+        kind = DiskError if error.errno in NO_ROOM else ConfigError
+        what = f"this machine cannot read the job's files or keep its results: {error.strerror or error}"
+        remedy = "free some space there" if kind is DiskError else "may this user read and write there?"
+        raise kind(what, where=str(error.filename or errand.folder), remedy=remedy) from error
 
 
 def _clear(folder: Path, number: int) -> None:
@@ -103,7 +107,7 @@ class _Attempt:
 
     def done(self) -> Exit:
         text, bundles = travelling(self._errand.text)
-        archive = code_of(self._errand.text)
+        archive = code_of(self._errand.text, self._link.archives)
         self._lay_out(text, bundles, archive)
         self._spawn()
         watch = Watch(
@@ -126,11 +130,13 @@ class _Attempt:
         })  # fmt: skip
         # From here on something is there, and nobody else removes it.
         self._link.ended.append(self._run)
-        missing = {name: wanted[name] for name in found["missing"] if name in wanted}
-        self._require_room(int(found["free_bytes"]), sum(path.stat().st_size for path in missing.values()))
+        with understood(self._link.profile.name):
+            missing = {name: wanted[name] for name in found["missing"] if name in wanted}
+            free_bytes = int(found["free_bytes"])
+        self._require_room(free_bytes, sum(path.stat().st_size for path in missing.values()))
         for name, path in missing.items():
             self._link.transport.put(path, f"{self._link.base}/{name}", deadline_s=_patience_s(path.stat().st_size))
-        if not found["code"]:
+        if not found.get("code"):
             self._link.unpack(code, archive.content)
         self._link.code = code
 
@@ -173,6 +179,10 @@ class _Attempt:
         """Results, or the error that the standing means; what a failed worker left is fetched all the same."""
         if standing is Standing.LOST:
             raise self._error(UnreachableError, f"it did not answer any more for {self._board.lost_s:g} s")
+        if standing is Standing.ALONE:
+            raise self._error(
+                UnreachableError, f"its worker ended, since nobody had asked for {lost_s(self._board):g} s"
+            )
         if standing is Standing.REBOOTED:
             raise self._error(RebootedError, "it started anew while it measured")
         if standing is Standing.HUNG:
@@ -200,7 +210,7 @@ class _Attempt:
         announced = {name: one for name, one in watch.announced.items() if NAME.fullmatch(name) and name not in OURS}
         # What a worker left that died before it could say so counts as on this machine.
         names = list(dict.fromkeys([*announced, *(() if strict else RESULTS), LOG, ERROR]))
-        found = self._collected(names, sum(int(one["size"]) for one in announced.values()))
+        found = self._collected(names, sum(one["size"] for one in announced.values()))
         for name in names:
             right = name not in announced or digest(found.get(name)) == announced[name]["sha256"]
             if name in found and right:
@@ -229,8 +239,10 @@ def digest(content: bytes | None) -> str:
 def unpacked(content: bytes) -> Mapping[str, bytes]:
     """Name -> content of the plain files in a tar archive; CutShortError where it is not whole."""
     try:
-        with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-            return {one.name: file.read() for one in archive if (file := archive.extractfile(one))}
+        with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as archive:
+            # No links, and no file that claims to be larger than what came: the board may be anybody.
+            plain = [one for one in archive if one.isreg() and not one.issparse()]
+            return {one.name: file.read() for one in plain if (file := archive.extractfile(one))}
     except (tarfile.TarError, EOFError, ValueError) as error:
         raise CutShortError(f"the results cannot be read: {error}") from error
 

@@ -15,7 +15,6 @@ from harness.board.travel import Archive, code_archive, modules_in
 from harness.errors import ConfigError
 from harness.frames import INDEX, PIXELS
 from harness.modelfile import inspect_model
-from harness.runtimes import RUNTIMES
 
 FOLDERS, FILES = ("frames_path", "labelled_path"), ("model_path",)
 PAIR = ("reference", "candidate")
@@ -56,17 +55,19 @@ def travelling(text: str) -> tuple[str, tuple[Bundle, ...]]:
     return json.dumps(wire, sort_keys=True), tuple({one.key: one for one in bundles}.values())
 
 
-def code_of(text: str) -> Archive:
-    """The code that the worker of a job of any kind needs: its engines, its sensors, its task."""
+def code_of(text: str, folder: Path | None = None) -> Archive:
+    """The code that the worker of a job of any kind needs: its engines, its sensors, its task.
+
+    folder: where archives are kept that were made before.
+    """
     jobs = _jobs(json.loads(text))
     entries = [one for job in jobs for one in job.get("engines", {}).values()]
     entries += [{**job["options"], "engine": job["engine"]} for job in jobs if "engine" in job]
     first, *others = dict.fromkeys(str(one["engine"]) for one in entries)
-    beside = {RUNTIMES[name].partition(":")[0] for name in others if name in RUNTIMES}
     named = {module for one in entries for module in modules_in(one)}
     sensors = {str(one["kind"]) for job in jobs for one in job["telemetry"]["probes"].values()}
     task = next((str(job["task"]["name"]) for job in jobs if "task" in job), None)
-    return code_archive(first, sensors, task, extra=beside | named)
+    return code_archive(first, sensors, task, beside=others, extra=named, folder=folder)
 
 
 def _jobs(wire: dict[str, Any]) -> list[dict[str, Any]]:

@@ -47,9 +47,8 @@ def greet(asked: Dict[str, Any]) -> Dict[str, Any]:
     runs = os.path.join(base, RUNS)
     for name in os.listdir(runs):
         path = os.path.join(runs, name)
-        old = time.time() - os.lstat(path).st_mtime > OLD_S
         # The date may have been set meanwhile.
-        if old and not any(_works_in(pid, [path]) for pid in _processes()):
+        if _is_old(path) and not any(_works_in(pid, [path]) for pid in _processes()):
             shutil.rmtree(path, ignore_errors=True)
     return {"base": base, "boot_id": _boot_id(), "python": list(sys.version_info[:2])}
 
@@ -78,7 +77,8 @@ def unpack(asked: Dict[str, Any]) -> Dict[str, Any]:
     target = _below(asked["base"], asked["code"])
     if hashlib.sha256(content).hexdigest() != os.path.basename(target):
         raise ValueError("the archive of the code is not what its name says")
-    with tempfile.NamedTemporaryFile(suffix=".zip") as file:
+    # Beside its target: not every board has a folder for what is passing.
+    with tempfile.NamedTemporaryFile(prefix=".", suffix=".zip", dir=os.path.dirname(target)) as file:
         file.write(content)
         file.flush()
         subprocess.run([sys.executable, file.name, target], check=True)
@@ -161,6 +161,13 @@ def _part(name: str) -> str:
     return name
 
 
+def _is_old(path: str) -> bool:
+    try:
+        return time.time() - os.lstat(path).st_mtime > OLD_S
+    except OSError:  # another session of ours has just removed it
+        return False
+
+
 def _size(path: str) -> int:
     try:
         found = os.lstat(path)
@@ -204,11 +211,11 @@ def _kill(pid: int) -> bool:
 
 
 def _is_held(file: int) -> bool:
+    """By somebody else; otherwise by us, until it is closed."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
-    fcntl.flock(file, fcntl.LOCK_UN)
     return False
 
 

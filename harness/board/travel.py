@@ -22,6 +22,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
+from harness.board.archives import kept
 from harness.board.linking import link
 from harness.board.slimming import slim, without_methods
 from harness.runtimes import FORMATS
@@ -34,6 +35,8 @@ STREAM = "code.bz2"
 # Of a task; its predictions go to the host, which has the truths.
 TASKS, ON_THE_HOST = "harness.tasks", ("score", "changed", "reweighed")
 EPOCH = (1980, 1, 1, 0, 0, 0)
+# Engines, kinds of probes, task, further modules.
+Parts = tuple[tuple[str, ...], tuple[str, ...], str | None, tuple[str, ...]]
 DOTTED = re.compile(rf"{PACKAGE.name}(?:\.\w+)+")
 UNPACKER = """\
 import bz2,compileall,os,py_compile,shutil,sys,tempfile,zipfile
@@ -68,14 +71,17 @@ class Archive:
 
 
 def code_archive(
-    engine: str, probes: Iterable[str] = (), task: str | None = None, *, extra: Iterable[str] = ()
-) -> Archive:
+    engine: str, probes: Iterable[str] = (), task: str | None = None, *, beside: Iterable[str] = (),
+    extra: Iterable[str] = (), folder: Path | None = None,
+) -> Archive:  # fmt: skip
     """The code of the worker with one engine, these kinds of probes and one task, all by the names of their tables.
 
-    extra: further modules that a process there starts, as `modules_in` finds them. Names that are not known are left
-    out: the worker says what is wrong with them. The same for every kind of job.
+    beside: further engines, of a pair or a survey. extra: further modules that a process there starts, as `modules_in`
+    finds them. Names that are not known are left out: the worker says what is wrong with them. The same for every kind
+    of job. folder: where archives are kept that were made before.
     """
-    return _packed(engine, tuple(sorted(set(probes))), task, tuple(sorted(set(extra))))
+    parts = (tuple(sorted({engine, *beside})), tuple(sorted(set(probes))), task, tuple(sorted(set(extra))))
+    return _archive(parts, folder)
 
 
 def modules_in(options: Mapping[str, Any]) -> tuple[str, ...]:
@@ -84,24 +90,30 @@ def modules_in(options: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=64)
-def _packed(engine: str, probes: tuple[str, ...], task: str | None, extra: tuple[str, ...]) -> Archive:
+def _archive(parts: Parts, folder: Path | None) -> Archive:
     """Once per process: a session's sources do not change under it."""
-    texts = modules((WORKER, *extra), wanted(engine, probes, task))
+    content = _packed(parts) if folder is None else kept(folder, repr(parts), PACKAGE, lambda: _packed(parts))
+    return Archive(sha256=hashlib.sha256(content).hexdigest(), content=content)
+
+
+def _packed(parts: Parts) -> bytes:
+    engines, probes, task, extra = parts
+    texts = modules((WORKER, *extra), wanted(engines, probes, task))
     stream = "\0".join(part for name, text in sorted(texts.items()) for part in (name, text))
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as file:
         file.writestr(zipfile.ZipInfo("__main__.py", EPOCH), UNPACKER, zipfile.ZIP_DEFLATED)
         file.writestr(zipfile.ZipInfo(STREAM, EPOCH), bz2.compress(stream.encode()))
-    return Archive(sha256=hashlib.sha256(content.getvalue()).hexdigest(), content=content.getvalue())
+    return content.getvalue()
 
 
-def wanted(engine: str, probes: Collection[str], task: str | None) -> Mapping[str, Collection[str]]:
+def wanted(engines: Collection[str], probes: Collection[str], task: str | None) -> Mapping[str, Collection[str]]:
     """What a job looks up in the tables of the ribs."""
     return {
-        "harness.runtimes:RUNTIMES": [engine],
+        "harness.runtimes:RUNTIMES": engines,
         "harness.probes:PROBES": probes,
         "harness.tasks:TASKS": [task] if task else [],
-        "harness.modelfile.inspection:READERS": FORMATS.get(engine, ()),
+        "harness.modelfile.inspection:READERS": {one for engine in engines for one in FORMATS.get(engine, ())},
     }
 
 

@@ -1,5 +1,13 @@
-"""Many boards in one lab. labgrid is the engine: it knows the boards, stands people in line and switches power.
+"""Whole suites on one board or on many. labgrid is the engine: it knows the boards and stands people in line.
 
-commands.py   harness fleet places, harness fleet reap: look at the lab, free what dead jobs left
-places.py     the places as lines of text
+commands.py      harness fleet places, reap and run, harness nightly
+nightly.py       what `harness fleet run` and `harness nightly` do, step by step
+boards.py        which boards --devices means
+healthcheck.py   which of them may be used
+boardprocess.py  one pytest process per board, side by side, tried again, ended
+boardresult.py   what each came to, and one exit status of all
+nightfolder.py   the folder of a night, and whether an earlier one is gone on with
+report.py        fleet.json and the trend report
+webhook.py       a chat is told
+places.py        the places of the lab, and what dead jobs left, as lines of text
 """

@@ -1,115 +1,123 @@
-"""A night: healthy boards only, the strict policy, and going on where an earlier attempt was cut off."""
+"""What `harness fleet run` and `harness nightly` do, from their words to their exit status."""
 
 from __future__ import annotations
 
-import json
+import argparse
+import os
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import ConfigError, HarnessError
-from harness.files import write_atomically
-from harness.fleet.boards import Board
-from harness.fleet.checking import Checked
-from harness.fleet.summing import BoardResult
-from harness.report.casejournal import read_cases
+from harness.fleet.boardprocess import Order, Say, check_retries, run_boards
+from harness.fleet.boardresult import BoardResult, in_order, status_of, summary_lines
+from harness.fleet.boards import Board, boards_of
+from harness.fleet.healthcheck import check_boards, healthy, unhealthy
+from harness.fleet.nightfolder import Asked, held, interrupted_night, keep_asked, new_folder, read_asked
+from harness.fleet.report import write_summary, write_trends
+from harness.fleet.webhook import message, post, report_link, take_webhook
 
-FOLDER = Path("reports/nightly")
-ORDER = "order.json"
-FRESH_H = 24.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What a night was asked for. at_s: seconds since 1970; commit: of the repository."""
-
-    devices: str
-    arguments: tuple[str, ...]
-    history: str
-    commit: str
-    at_s: float
+DEVICES = Path("devices")
+REPORTS = Path("reports/fleet")
 
 
-def new_folder(now_s: float, root: Path = FOLDER) -> Path:
-    """A folder of this night's own."""
-    name = time.strftime("%Y%m%d-%H%M%S", time.localtime(now_s))
-    names = (name, *(f"{name}-{number}" for number in range(2, 1000)))
-    return next(root / one for one in names if not (root / one).exists())
+def fleet_run(parsed: argparse.Namespace, say: Say) -> tuple[str, int]:
+    """What is printed at the end, and the exit status; HarnessError for what cannot be begun."""
+    webhook = take_webhook(parsed.webhook, os.environ)
+    boards = boards_of(parsed.devices, DEVICES)
+    history, retries = _history(parsed.history), check_retries(parsed.retry)
+    folder = parsed.report or new_folder(time.time(), REPORTS)
+    order = Order(folder=folder.absolute(), arguments=tuple(parsed.arguments), history=history, retries=retries)
+    results, interrupted = run_boards(boards, order, say)
+    return _ended("harness fleet run", results, order, webhook, interrupted=interrupted)
 
 
-def keep_asked(asked: Asked, folder: Path) -> None:
-    """Write it beside the reports; HarnessError where it cannot be."""
-    write_atomically(folder / ORDER, json.dumps(asdict(asked), indent=1) + "\n", option="--report")
-
-
-def read_asked(folder: Path) -> Asked:
-    """What `keep_asked` wrote; ConfigError where it is not there or not whole."""
-    try:
-        raw = json.loads((folder / ORDER).read_text(encoding="utf-8"))
-        return Asked(**{**raw, "arguments": tuple(raw["arguments"])})
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        remedy = f"name a folder below {FOLDER}"
-        raise ConfigError("no night that can be resumed", where=str(folder), remedy=remedy) from error
-
-
-def interrupted_night(asked: Asked, root: Path = FOLDER) -> Path | None:
-    """The newest folder of the same night, not older than a day, that was cut off; None where there is none."""
-    for folder in sorted((one for one in root.glob("*") if one.is_dir()), reverse=True):
-        try:
-            before = read_asked(folder)
-        except ConfigError:
-            continue
-        return folder if _same(before, asked) and was_cut_off(folder) else None
-    return None
-
-
-def _same(before: Asked, asked: Asked) -> bool:
-    age_h = (asked.at_s - before.at_s) / 3600
-    same = (before.devices, before.arguments, before.history, before.commit) == (
-        asked.devices, asked.arguments, asked.history, asked.commit
+def night(parsed: argparse.Namespace, say: Say) -> tuple[str, int]:
+    """The same of a night."""
+    webhook = take_webhook(parsed.webhook, os.environ)
+    asked = _asked(parsed)
+    boards = boards_of(asked.devices, DEVICES)
+    check_retries(parsed.retry)
+    folder = _folder(parsed, asked, say)
+    order = Order(
+        folder=folder.absolute(), arguments=("--policy=nightly", *_quarantine(parsed.quarantine), *asked.arguments),
+        history=asked.history, retries=parsed.retry, resumed=frozenset(one.label for one in boards),
     )  # fmt: skip
-    return same and 0 <= age_h <= FRESH_H and not asked.commit.endswith("+")
+    with held(folder):
+        keep_asked(asked, folder)
+        results, interrupted = _on_healthy(boards, order, say)
+        return _ended("harness nightly", results, order, webhook, interrupted=interrupted)
 
 
-def was_cut_off(folder: Path) -> bool:
-    """Whether tests of a board were planned and are not over."""
-    return any(_interrupted(one.parent) for one in folder.glob("*/cases.journal"))
+def _on_healthy(boards: Sequence[Board], order: Order, say: Say) -> tuple[list[BoardResult], bool]:
+    say(f"health check of {len(boards)} board{'' if len(boards) == 1 else 's'}")
+    checked = check_boards(boards)
+    refused = unhealthy(checked, order.folder)
+    for one in refused:
+        say(one.line)
+    well = healthy(checked)
+    ran, interrupted = run_boards(well, order, say) if well else ([], False)
+    return in_order(boards, [*ran, *refused]), interrupted
 
 
-def _interrupted(folder: Path) -> bool:
+def _asked(parsed: argparse.Namespace) -> Asked:
+    from harness.fingerprint import checkout_of
+
+    return Asked(
+        devices=parsed.devices or parsed.device or "host", arguments=tuple(parsed.arguments),
+        history=_history(parsed.history), commit=checkout_of(Path.cwd()).commit, at_s=time.time(),
+    )  # fmt: skip
+
+
+def _folder(parsed: argparse.Namespace, asked: Asked, say: Say) -> Path:
+    """The night that is gone on with, or a new one; ConfigError for a --resume that names other boards."""
+    if parsed.resume is not None:
+        before = read_asked(parsed.resume)
+        if before.devices != asked.devices:
+            raise ConfigError(f"that night was on {before.devices}, and {asked.devices} is asked for",
+                              where=str(parsed.resume), remedy=f"--devices={before.devices}")  # fmt: skip
+        return Path(parsed.resume)
+    found = None if parsed.fresh else interrupted_night(asked)
+    if found is not None:
+        say(f"the night in {found} was cut off: it is gone on with (--fresh: not)")
+    return found or new_folder(asked.at_s)
+
+
+def _quarantine(option: str) -> list[str]:
+    return [f"--quarantine={Path(option).absolute()}"] if option else []
+
+
+def _history(text: str) -> str:
+    """As pytest takes it; ConfigError, before any board is touched, for what cannot be a place or tells a secret."""
+    from harness.history.location import parse_location
+
+    if text and text != "none":
+        url = parse_location(text).url
+        if url.password or "password" in url.query:
+            raise ConfigError(
+                "the URL of the history holds a password, which everybody on this machine could read in the list of "
+                "processes", where="--history", remedy="leave it out, and set PGPASSWORD or write ~/.pgpass",
+            )  # fmt: skip
+    return text
+
+
+def _ended(
+    title: str, results: Sequence[BoardResult], order: Order, webhook: str, *, interrupted: bool
+) -> tuple[str, int]:  # fmt: skip
+    """What is left to do when all boards are done; what cannot be written makes a green run red."""
+    status = status_of(results, interrupted=interrupted)
+    lines, faults = summary_lines(results), []
     try:
-        return read_cases(folder).interrupted
-    except HarnessError:
-        return False
-
-
-def healthy(checked: Iterable[Checked]) -> list[Board]:
-    """The boards that may be used."""
-    return [one.board for one in checked if not one.failure_class]
-
-
-def unhealthy(checked: Iterable[Checked], folder: Path) -> list[BoardResult]:
-    """What the others came to: nothing was run on them, and that is said."""
-    return [
-        BoardResult(
-            board=one.board, folder=folder / one.board.label, status=None, classes=(one.failure_class,), tests={},
-            sentence=f"not used, its health check failed: {one.sentence}",
-        )
-        for one in checked
-        if one.failure_class
-    ]  # fmt: skip
-
-
-def in_order(boards: Sequence[Board], results: Iterable[BoardResult]) -> list[BoardResult]:
-    """The results in the order of the boards."""
-    known = {one.board.label: one for one in results}
-    return [known[one.label] for one in boards if one.label in known]
-
-
-def message(title: str, results: Sequence[BoardResult], status: int, lines: Sequence[str], link: str) -> str:
-    """What a chat is told: how it ended, the first sentence that is red, the counts, and where the report is."""
-    worst = next((one for one in results if one.sentence and one.verdict != "PASS"), None)
-    said = [f"{worst.board.label}: {worst.sentence}"] if worst else []
-    state = "passed" if status == 0 else f"ended with status {status}"
-    return "\n".join([f"{title}: {state}", *said, lines[0], f"report: {link}"])
+        lines += [f"written: {os.path.relpath(one)}" for one in write_trends(order.history, order.folder)]
+    except HarnessError as error:
+        faults.append(f"not written: {error.sentence}")
+    status = status or int(bool(faults))
+    try:
+        lines.append(f"written: {os.path.relpath(write_summary(results, order.folder, status))}")
+    except HarnessError as error:
+        faults.append(f"not written: {error.sentence}")
+    lines += [*faults, f"status {status}"]
+    if webhook:
+        text = message(title, results, status, lines, report_link(str(order.folder), os.environ))
+        lines += filter(None, [post(webhook, text)])
+    return "\n".join(lines), status or int(bool(faults))

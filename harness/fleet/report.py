@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.errors import HarnessError
 from harness.files import write_atomically
-from harness.fleet.summing import BoardResult
+from harness.fleet.boardresult import BoardResult
 from harness.history import DEFAULT_LOCATION
 
 NAME = "fleet.json"

@@ -5,14 +5,16 @@ The URL is a secret: who has it can write there. It is never shown, and no child
 
 from __future__ import annotations
 
+import html
 import json
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from urllib.parse import urlsplit
 
-from harness.errors import ConfigError
+from harness.errors import ConfigError, printable
+from harness.fleet.boardresult import BoardResult
 
 VARIABLE = "DMS_WEBHOOK"
 DEADLINE_S = 10.0
@@ -21,9 +23,13 @@ LONGEST_CHARACTERS = 3000
 LINKS = ("DMS_REPORT_URL", "CI_JOB_URL", "BUILD_URL")
 
 
-def webhook_of(option: str, variables: Mapping[str, str]) -> str:
-    """The URL of --webhook, or else of DMS_WEBHOOK; ConfigError, without showing it, for what is no web address."""
-    url = option or variables.get(VARIABLE, "")
+def take_webhook(option: str, variables: MutableMapping[str, str]) -> str:
+    """The URL of --webhook, or else of DMS_WEBHOOK, which is taken out: no child process shall inherit it.
+
+    ConfigError, without showing it, for what is no web address.
+    """
+    inherited = variables.pop(VARIABLE, "")
+    url = option or inherited
     if not url:
         return ""
     try:
@@ -52,6 +58,14 @@ def report_link(folder: str, variables: Mapping[str, str]) -> str:
     return next((variables[name] for name in LINKS if variables.get(name)), folder)
 
 
+def message(title: str, results: Sequence[BoardResult], status: int, lines: Sequence[str], link: str) -> str:
+    """What is told: how it ended, the first sentence that is red, the counts, and where the report is."""
+    worst = next((one for one in results if one.sentence and one.verdict != "PASS"), None)
+    said = [printable(f"{worst.board.label}: {worst.sentence}")] if worst else []
+    state = "passed" if status == 0 else f"ended with status {status}"
+    return "\n".join([f"{title}: {state}", *said, lines[0], f"report: {link}"])
+
+
 def post(url: str, text: str, deadline_s: float = DEADLINE_S) -> str:
     """Send `text`; a warning where that failed, or was not done within `deadline_s`, and otherwise nothing."""
     answers: list[str] = []
@@ -72,7 +86,9 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 def _sent(url: str, text: str, deadline_s: float) -> str:
     """Empty, or what went wrong, in words that cannot hold the URL."""
-    shown = text if len(text) <= LONGEST_CHARACTERS else text[: LONGEST_CHARACTERS - 1] + "…"
+    cut = text if len(text) <= LONGEST_CHARACTERS else text[: LONGEST_CHARACTERS - 1] + "…"
+    # As Slack wants it: what a board says must not become a link, or a call to everybody in the channel.
+    shown = html.escape(cut, quote=False)
     request = urllib.request.Request(
         url, data=json.dumps({"text": shown}).encode(), headers={"Content-Type": "application/json"}, method="POST"
     )

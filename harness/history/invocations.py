@@ -11,7 +11,7 @@ from operator import attrgetter
 from sys import intern
 from typing import Any, cast
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, delete, insert, select
 
 from harness.case import Case
 from harness.errors import HarnessError
@@ -43,10 +43,12 @@ def failure_rows(run: RunRecord) -> list[dict[str, Any]]:
 
 
 def write_run(connection: Connection, run: RunRecord) -> None:
-    """Nothing where the run is already there."""
+    """In place of what is there of this run, which goes on then."""
     wanted = select(INVOCATION.c.number).where(INVOCATION.c.run == run.run)
-    if connection.scalar(wanted) is not None:
-        return
+    before = connection.scalar(wanted)
+    if before is not None:
+        connection.execute(delete(FAILURE).where(FAILURE.c.invocation == before))
+        connection.execute(delete(INVOCATION).where(INVOCATION.c.number == before))
     connection.execute(insert(INVOCATION).values(invocation_row(run)))
     number = connection.scalar(wanted)
     failures = [{"invocation": number, **row} for row in failure_rows(run)]

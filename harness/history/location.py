@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ DIALECTS = {
     "postgresql": "postgresql+psycopg",
     "postgresql+psycopg": "postgresql+psycopg",
 }
+_PASSWORD = re.compile(r"(?<=://)([^\s/:@]*:)[^\s/]*(?=@)|([?&]password=)[^\s&]*")
 REMEDY = "give a path such as reports/history.sqlite, or a URL such as postgresql+psycopg://user@host/database"
 
 
@@ -46,6 +48,11 @@ def parse_location(location: str | Path) -> Location:
             raise _no_url(dialect)
         return _file(Path(url.database or ""))
     return Location(url=url, shown=url.set(password=None, query={}).render_as_string(), path=None)
+
+
+def without_passwords(text: str) -> str:
+    """`text` with *** for the passwords in its URLs."""
+    return _PASSWORD.sub(r"\1\2***", text)
 
 
 def _no_url(dialect: str) -> ConfigError:

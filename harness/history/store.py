@@ -61,7 +61,7 @@ class History:
                     connection.execute(insert(table), [{"session": number, **entry} for entry in entries])
 
     def record_run(self, run: RunRecord) -> None:
-        """Keep what a run was asked and what failed; nothing happens where it is already there."""
+        """Keep what a run was asked and what failed, in place of what was told of it before it went on."""
         with self._database.writing() as connection:
             invocations.write_run(connection, run)
 

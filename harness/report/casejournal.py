@@ -38,7 +38,7 @@ class Header:
     """What a run measures. made_of: case key -> hash of all files of its model. junit: pytest's options for JUnit.
 
     carried: keys of the cases that an earlier part of the same run has finished. commit: of the repository, with +
-    where files differ from it. settings: hash of all else that decides a result.
+    where files differ from it. settings: hash of all else that decides a result. run: its name in the history.
     """
 
     at: str
@@ -54,6 +54,7 @@ class Header:
     tests: tuple[Planned, ...] = ()
     carried: tuple[str, ...] = ()
     junit: Mapping[str, str] = field(default_factory=dict)
+    run: str = ""
 
     def to_record(self) -> dict[str, Any]:
         """The header as a record of the journal."""

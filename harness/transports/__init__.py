@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from harness.members import member
 
@@ -93,6 +93,15 @@ class Transport(Protocol):
         more of it: poll on until none comes. The file folder/polled is written anew, so that the command can know
         whether anybody still asks.
         """
+        ...
+
+
+@runtime_checkable
+class Switched(Protocol):
+    """A transport that can switch its device's power, too."""
+
+    def power(self, action: str) -> None:
+        """`on`, `off` or `cycle`; PowerError where that is not done."""
         ...
 
 

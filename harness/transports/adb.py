@@ -26,6 +26,7 @@ SCRATCH = "/data/local/tmp"
 # Together below the 10 s within which a device that hangs is named.
 DISCONNECT_S, CONNECT_S, STATE_S = 1.5, 4.0, 4.0
 SERIAL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]*|\[[0-9A-Fa-f:.]+\]:[0-9]+")
+LENGTH = re.compile(rb"\s*[0-9]{1,18}\s*")
 NETWORK = re.compile(r".+:[0-9]{1,5}")
 REFUSED = re.compile(r"No space left|quota exceeded|Permission denied|Read-only file system|Is a directory")
 
@@ -80,7 +81,7 @@ class Adb(Shell):
             if said.status or said.status is None:
                 raise self.failure(said)
             # It may have grown meanwhile.
-            if part.stat().st_size < int(answer.out):
+            if not LENGTH.fullmatch(answer.out) or part.stat().st_size < int(answer.out):
                 raise UnreachableError(f"{source} was cut off on its way", where=self.reach.device)
 
     def failure(self, said: Said) -> HarnessError:

@@ -45,16 +45,34 @@ guarded "$@"
 
 # The file `status` is made before there is anything to say and written in place: a disk that is full by then can
 # neither lose nor cut off the answer. Until then it names the process that will give it. That one alone holds the pipe
-# `ended` open, so that whoever waits at its other end is woken by its end, be it a kill.
+# `ended` open, so that whoever waits at its other end is woken by its end, be it a kill. What the command says goes
+# through the pipe `words`, whose reader keeps the first 3.9 MB (7600 blocks of 512) and the last 64 KiB: an engine that
+# floods its log must not fill the disk of the board. `head` would hold back what it read. A child that left the session
+# may hold that pipe open, and is waited for 2 s.
 SUPERVISE = (
     GUARDED
     + r"""
+keep='{ (ulimit -c 0; ulimit -f 7600; exec cat); } 2>/dev/null
+last=$(tail -c 65536 | tr -d "\\000")
+[ -z "$last" ] || printf "\\n... the middle is cut out ...\\n%s\\n" "$last"'
+heard() {
+  exec >/dev/null 2>&1
+  setsid sh -c 'sleep 2; kill -s KILL -- "-$1"' sh "$1" </dev/null 4<&- & dog=$!
+  wait "$1"
+  kill -s KILL -- "-$dog"
+}
 deadline=$1; shift
 trap '' HUP
 say() { printf '%-20s\n' "$1" 1<>status; sync status; } 2>/dev/null
 [ ! -p ended ] || exec 4<>ended
 say "- $$"
+keeper=
+if mkfifo words 2>/dev/null; then
+  setsid sh -c "$keep" <words 4<&- & keeper=$!
+  exec >words 2>&1
+fi
 guarded "$@"
+[ -z "$keeper" ] || heard $keeper
 say "$status"
 """
 )
@@ -64,7 +82,7 @@ SPAWN = r"""
 started() {
   command -v setsid >/dev/null || { echo "setsid: not found" >&2; return 127; }
   cd "$1" && printf '%-20s\n' - >status && : >worker.log || return 1
-  rm -f ended; mkfifo ended 2>/dev/null
+  rm -f ended words; mkfifo ended 2>/dev/null
   shift
   setsid sh -c "$@" </dev/null >worker.log 2>&1 &
   # Not before it is in its session: what ends the link may end all that still belongs to it.

@@ -32,6 +32,7 @@ POLL_LIMIT_BYTES = 2**20
 # dash says "I/O error" whatever the reason is.
 NO_ROOM = re.compile(r"no space left|disk quota exceeded|file too large|i/o error", re.IGNORECASE)
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+STATUS = re.compile(r"[0-9]{1,3}")
 # What every login shell, fish and csh too, takes for itself between single quotes.
 PLAIN = frozenset(map(chr, range(0x20, 0x7F))) - set("'\\!")
 # Linux takes 128 KiB as one argument (man 2 execve).
@@ -89,7 +90,7 @@ class Shell(ABC):
         if answer.status:
             self.refuse(source, answer)
         size, _, content = answer.out.partition(b"\n")
-        if int(size) != len(content):
+        if size.strip() != str(len(content)).encode():
             raise UnreachableError(f"{source} was cut off on its way", where=self.reach.device)
         with arriving(target) as part:
             part.write_bytes(content)
@@ -109,7 +110,7 @@ class Shell(ABC):
         answer = self.ask(POLL, *words, deadline_s=wait_s + GRACE_S)
         first, _, journal = answer.out.partition(b"\n")
         boot_id, _, state = first.decode("ascii", "replace").partition(" ")
-        return Poll(boot_id=boot_id, status=int(state) if state.isdecimal() else None, journal=journal)
+        return Poll(boot_id=boot_id, status=int(state) if STATUS.fullmatch(state) else None, journal=journal)
 
     def refuse(self, path: str, answer: Answer) -> NoReturn:
         """What the device said against a file of ours."""
@@ -141,7 +142,7 @@ def answered(said: Said, mark: str) -> Answer | None:
     begin, end = f"{mark}[".encode(), f"{mark}]".encode()
     _, begun, rest = said.out.partition(begin)
     out, ended, trailer = rest.rpartition(end)
-    found = re.match(rb"(\d+) (\d)\n", trailer)
+    found = re.match(rb"(\d{1,3}) (\d)\n", trailer)
     if not begun or not ended or not found:
         return None
     err = (said.err + trailer[found.end() :]).rpartition(begin)[2]

@@ -51,6 +51,7 @@ WRONG = [
     ('transport = "labgrid"\n', "needs a place or tags: one of both"),
     ('transport = "labgrid"\n[board]\nplace = "a"\ntags = {board = "orin"}\n', "needs a place or tags: one of both"),
     ('transport = "ssh"\naddress = "a"\n[board]\nplace = "b"\n', "labgrid, and nothing else, needs a place"),
+    ('transport = "ssh"\naddress = "a"\n[board]\nplace_power = true\n', "only a place of labgrid has a power driver"),
     ('transport = "ssh"\naddress = "-oProxyCommand=x"\n', "address = '-oProxyCommand=x'"),
     ('transport = "ssh"\naddress = "a"\n[board]\npower_off = ["x"]\n', "power_off and power_on belong together"),
     ('transport = "ssh"\naddress = "a"\n[board]\nfolder = "/a/../etc"\n', "folder = '/a/../etc'"),

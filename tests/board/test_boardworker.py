@@ -15,10 +15,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.boardlock import Holder, Lock, boot_id, release
+from harness.boardlock import Holder, Lock, boot_id
 from harness.boardworker import ALONE, BUSY, RESULTS, WRITE_FAILED, salvage
 from harness.case import STAGES, Run
-from harness.errors import BusyError, ConfigError
+from harness.errors import BusyError
 from harness.journal import read_lines
 from harness.paired import PairedJob, PairedRun
 from harness.survey import Survey, SurveyJob
@@ -226,6 +226,21 @@ def test_a_worker_that_nobody_asks_any_more_ends_of_itself_and_leaves_the_board_
     assert work(make_job(EXACT), holder=MINE, number=1)[1] == 0
 
 
+BUILDING = """
+import sys, time
+from pathlib import Path
+from harness.boardworker import _Asked
+from harness.windows import while_saying
+asked = _Asked(Path(sys.argv[1]), 0.5)
+while_saying(lambda: time.sleep(600), lambda waited_s: asked.require())
+"""
+
+
+def test_who_is_not_asked_any_more_does_not_wait_for_an_engine_that_is_built_in_another_thread(tmp_path):
+    command = [sys.executable, "-c", BUILDING, str(tmp_path / "polled")]
+    assert subprocess.run(command, stderr=subprocess.DEVNULL, timeout=60, check=False).returncode == ALONE
+
+
 def test_a_worker_that_is_asked_goes_on(start, make_job):
     job = make_job({**EXACT, "infer_ms": 20}, options={"real_time": True}, plan=replace(QUICK, frames=150))
     folder, process = start(job, lost_s=1.5)
@@ -255,80 +270,6 @@ def test_a_lease_keeps_the_board_between_two_jobs_of_a_session_until_it_is_relea
         Lock(lock, THEIRS)
     assert subprocess.run([*command, "mine", lock], check=False).returncode == 0
     Lock(lock, THEIRS).close()
-
-
-def test_two_sessions_of_one_name_are_two_sessions(lock):
-    first = Lock(lock, MINE)
-    first.lease(60)
-    with pytest.raises(BusyError, match="busy: me@here, since 10:00"):
-        Lock(lock, replace(MINE, session="another"))
-    with pytest.raises(BusyError):
-        Lock(lock, MINE)
-    release(lock, "mine")  # it is held: nothing is released
-    first.close()
-    with pytest.raises(BusyError):
-        Lock(lock, THEIRS)
-    Lock(lock, MINE).close()
-
-
-NOW_S = time.clock_gettime(time.CLOCK_BOOTTIME)
-VALID = {**vars(THEIRS), "boot_id": boot_id(), "until": NOW_S + 3600}
-VOID = {
-    "over": json.dumps({**VALID, "until": NOW_S - 1}),
-    "of another start of the board": json.dumps({**VALID, "boot_id": "another"}),
-    "longer than any lease": json.dumps({**VALID, "until": 1e18}),
-    "infinite": json.dumps({**VALID, "until": float("inf")}),
-    "no number": json.dumps({**VALID, "until": float("nan")}),
-    "a text for a number": json.dumps({**VALID, "until": "never"}),
-    "nothing": "",
-    "cut off": json.dumps(VALID)[:-5],
-    "no object": "[1, 2]",
-    "no lease": "{}",
-    "deeply nested": "[" * 4000,
-}
-
-
-@pytest.mark.parametrize("content", VOID.values(), ids=VOID)
-def test_a_stale_lease_frees_itself(tmp_path, lock, content):
-    (tmp_path / "lock").write_text(content)
-    held = Lock(lock, MINE)
-    held.lease(60)
-    held.close()
-    left = json.loads((tmp_path / "lock").read_text())
-    assert (left["session"], left["boot_id"]) == ("mine", boot_id())
-    assert left["until"] == pytest.approx(time.clock_gettime(time.CLOCK_BOOTTIME) + 60, abs=30)
-
-
-def test_a_valid_lease_of_others_holds(tmp_path, lock):
-    (tmp_path / "lock").write_text(json.dumps(VALID))
-    with pytest.raises(BusyError, match="busy: them@there, since 11:00"):
-        Lock(lock, MINE)
-    (tmp_path / "lock").write_text(json.dumps({**VALID, "who": "\x1b[31m\nme"}))
-    with pytest.raises(BusyError) as caught:
-        Lock(lock, MINE)
-    assert caught.value.what.isprintable()
-
-
-def test_everybody_may_lock_the_file_that_the_first_one_made(tmp_path, lock):
-    before = os.umask(0o077)
-    try:
-        Lock(lock, MINE).close()
-    finally:
-        os.umask(before)
-    assert (tmp_path / "lock").stat().st_mode & 0o777 == 0o666
-
-
-def test_what_is_no_lock_is_refused_and_left_as_it_is(tmp_path, lock):
-    precious = tmp_path / "precious"
-    precious.write_text("x" * 5000)
-    (tmp_path / "lock").symlink_to(precious)
-    os.mkfifo(tmp_path / "pipe")
-    os.link(precious, tmp_path / "linked")
-    for path in (lock, tmp_path / "pipe", precious, tmp_path / "linked", tmp_path, tmp_path / "no" / "folder"):
-        with pytest.raises(ConfigError, match=r"the lock cannot be used: .*\[board\] lock"):
-            Lock(str(path), MINE)
-    assert precious.read_text() == "x" * 5000
-    release(str(tmp_path / "not there"), "mine")
 
 
 def test_salvage_ends_at_the_first_gap(work, make_job):

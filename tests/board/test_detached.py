@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from harness.board import detached
 from harness.board.detached import Limits, Look, Standing, Watch, decide
-from harness.errors import HostKeyError, UnreachableError
+from harness.errors import CutShortError, HostKeyError, UnreachableError
 from harness.journal import to_line
 from harness.transports import Poll
 
@@ -18,9 +19,9 @@ LIMITS = Limits(deadline_s=40, silent_s=10, lost_s=20, pause_s=0.01)
 BOOT, OTHER = "boot-1", "boot-2"
 
 
-def look(status=None, boot=BOOT, elapsed=5.0, silent=0.0, lost=0.0, whole=False, answers=True):
+def look(status=None, boot=BOOT, elapsed=5.0, silent=0.0, lost=0.0, begun=True, whole=False, answers=True):
     poll = Poll(boot_id=boot, status=status, journal=b"") if answers else None
-    return Look(boot_id=BOOT, poll=poll, elapsed_s=elapsed, silent_s=silent, lost_s=lost, whole=whole)
+    return Look(boot_id=BOOT, poll=poll, elapsed_s=elapsed, silent_s=silent, lost_s=lost, begun=begun, whole=whole)
 
 
 ROWS = [
@@ -38,8 +39,10 @@ ROWS = [
     ("255 on a board that answers is its own", look(255), Standing.ENDED),
     ("127", look(127), Standing.ENDED),
     ("SIGSEGV", look(128 + 11), Standing.ENDED),
-    ("busy", look(75), Standing.BUSY),
+    ("busy", look(75, begun=False), Standing.BUSY),
+    ("75 of an engine that had begun", look(75), Standing.ENDED),
     ("no room", look(74), Standing.NO_ROOM),
+    ("nobody asked", look(76), Standing.ALONE),
     ("SIGALRM is the deadline", look(128 + 14, elapsed=3), Standing.DEADLINE),
     ("SIGKILL at the deadline", look(128 + 9, elapsed=41), Standing.DEADLINE),
     ("SIGKILL before it, for lack of memory", look(128 + 9, elapsed=5), Standing.ENDED),
@@ -47,6 +50,8 @@ ROWS = [
     ("silent for less", look(silent=9.9), Standing.GOES_ON),
     ("silent, and out of reach", look(answers=False, silent=15, lost=15), Standing.GOES_ON),
     ("silent, and ended", look(3, silent=11), Standing.ENDED),
+    ("alive shortly after its deadline", look(elapsed=49), Standing.GOES_ON),
+    ("alive long after its deadline, whatever it says", look(elapsed=50.1), Standing.HUNG),
 ]
 
 
@@ -137,6 +142,31 @@ def test_announced_files_are_known_with_their_checksums(watch):
     made, _ = watch(seen(to_line(record) + END, 0))
     made.until_decided()
     assert made.announced == {"run.json": record}
+
+
+SAID = {"kind": "said", "phase": "measuring", "done": 1, "total": 9}
+FILE = {"kind": "file", "name": "run.json", "size": 3, "sha256": "ab"}
+NONSENSE = [
+    *({**SAID, **one} for one in ({"done": "x"}, {"done": None}, {"done": float("nan")}, {"done": float("inf")})),
+    *({**SAID, **one} for one in ({"done": -1}, {"total": 10**400}, {"total": [1]}, {"phase": 7}, {"phase": None})),
+    *({**FILE, **one} for one in ({"name": 7}, {"size": "3"}, {"size": -1}, {"size": 1e300}, {"size": 2**60})),
+    *({**FILE, **one} for one in ({"sha256": None}, {"name": None})), {"kind": "said"}, {"kind": "file"}, {"kind": [1]},
+]  # fmt: skip
+
+
+def test_a_record_whose_fields_are_nonsense_says_nothing_and_is_no_error(watch):
+    made, words = watch(seen(b"".join(map(to_line, NONSENSE)) + said(5) + END, 0))
+    assert made.until_decided() is Standing.ENDED
+    assert words == [("measuring", 5, 9)]
+    assert made.announced == {}
+
+
+def test_a_journal_without_end_does_not_fill_this_machine(watch, monkeypatch):
+    monkeypatch.setattr(detached, "LARGEST_JOURNAL_BYTES", 2000)
+    made, _ = watch()
+    made.transport.polls = itertools.repeat(seen(b"x" * 1000, 0))
+    with pytest.raises(CutShortError, match="a journal of more than"):
+        made.until_decided()
 
 
 def test_another_host_key_ends_the_watch_at_once(watch):

@@ -155,6 +155,22 @@ def test_a_switch_that_fails_is_one_more_failure_of_the_board(tmp_path):
     assert any("the power switch failed with status 3" in one for one in found.failures)
 
 
+def test_what_a_board_says_while_it_starts_is_waited_for_and_not_believed(tmp_path):
+    python, up = tmp_path / "python", tmp_path / "up"
+    python.write_text(f'#!/bin/sh\n[ -e {up} ] || {{ touch {up}; exit 127; }}\nexec {sys.executable} "$@"\n')
+    python.chmod(0o700)
+    story = [UnreachableError("gone"), None]
+
+    def once(link):
+        if error := story.pop(0):
+            raise error
+        return link.greet().base
+
+    with through(tmp_path):
+        profile = board(tmp_path, python=str(python), power_cycle=switch(tmp_path))
+        assert attempt(profile, once, lambda sentence: None) == str(tmp_path / "board")
+
+
 def test_a_page_that_cannot_be_written_costs_the_count_only(tmp_path):
     (tmp_path / "state").write_text("no folder")
     failing(tmp_path, board(tmp_path))

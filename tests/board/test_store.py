@@ -17,6 +17,7 @@ from harness.errors import ConfigError
 from harness.paired import PairedJob
 from harness.survey import SurveyJob
 from harness.telemetry import Telemetry
+from tests.board.test_travel import texts_of
 from tests.modelfile import onnx_models
 
 
@@ -71,6 +72,14 @@ def test_a_survey_has_no_files_and_the_code_of_all_its_engines():
     job = SurveyJob(engines={"a": {"engine": "simulated"}, "b": {"engine": "null"}}, telemetry=Telemetry(), seconds=0)
     assert travelling(job.to_json())[1] == ()
     assert len(code_of(job.to_json()).content) > 1000
+
+
+def test_a_pair_of_two_engines_travels_with_the_readers_of_both(make_job):
+    one = make_job({"infer_ms": 8})
+    two = [replace(one, engine=engine) for engine in ("onnxruntime", "litert")]
+    texts = texts_of(code_of(PairedJob(reference=two[0], candidate=two[1], rounds=1, seed=0).to_json()))
+    for name in ("runtimes/onnxruntime", "runtimes/litert", "modelfile/onnxfile", "modelfile/tflite"):
+        assert f"harness/{name}.py" in texts
 
 
 @pytest.mark.parametrize("name", ["a b.sim", "-x.sim", ".sim", "a\nb.sim", "a'b.sim", "ä.sim"])

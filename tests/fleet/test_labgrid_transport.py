@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
+from harness.cli import main
 from harness.errors import ConfigError, HarnessError, HostKeyError, NoBoardError, UnreachableError
 from harness.processes import end_session, group_leader
 from harness.transports import Reach, open_transport
@@ -106,6 +107,20 @@ def test_a_board_with_another_host_key_is_told_and_its_place_given_back(
     (tmp_path / "known_hosts").write_text(f"[127.0.0.1]:{sshd.port} {kind} {key}\n")
     with pytest.raises(HostKeyError), open_transport(replace(reach, known_hosts=tmp_path / "known_hosts")) as board:
         board.run(["true"], deadline_s=20)
+    assert own_lab.place("orin1").holder == ""
+
+
+def test_the_host_key_of_a_place_is_taken_up_by_the_command(
+    own_lab: LabgridLab, reach: Reach, sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    (tmp_path / "devices").mkdir()
+    profile = f'transport = "labgrid"\n[board]\nplace = "orin1"\ncoordinator = "{own_lab.address}"\n[runtimes.null]\n'
+    (tmp_path / "devices" / "orin.toml").write_text(profile)
+    monkeypatch.chdir(tmp_path)
+    assert main(["board", "trust", "orin"]) == 0, capsys.readouterr().err
+    assert "added to devices/known_hosts.local" in capsys.readouterr().out
+    expected = (sshd.folder / "known_hosts").read_text()
+    assert (tmp_path / "devices" / "known_hosts.local").read_text() == expected
     assert own_lab.place("orin1").holder == ""
 
 

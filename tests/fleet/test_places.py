@@ -155,9 +155,9 @@ def test_a_release_in_another_name_changes_nothing(shared_lab) -> None:
 
 
 def test_a_port_without_a_coordinator_is_unreachable_at_once(closed_port: int) -> None:
-    with pytest.raises(UnreachableError, match=r"does not answer.*labgrid-coordinator"):  # noqa: SIM117
-        with Coordinator(f"127.0.0.1:{closed_port}", "one/x") as session:
-            session.lab()
+    refused = pytest.raises(UnreachableError, match=r"does not answer.*labgrid-coordinator")
+    with refused, Coordinator(f"127.0.0.1:{closed_port}", "one/x") as session:
+        session.lab()
 
 
 def test_a_coordinator_that_keeps_silent_is_unreachable_within_its_deadline(
@@ -165,6 +165,6 @@ def test_a_coordinator_that_keeps_silent_is_unreachable_within_its_deadline(
 ) -> None:
     assert wire.ANSWER_S <= 5
     monkeypatch.setattr(wire, "ANSWER_S", 0.5)
-    with pytest.raises(UnreachableError, match="does not answer"):  # noqa: SIM117
-        with Coordinator(f"127.0.0.1:{silent_port}", "one/x") as session:
-            session.lab()
+    refused = pytest.raises(UnreachableError, match="does not answer")
+    with refused, Coordinator(f"127.0.0.1:{silent_port}", "one/x") as session:
+        session.lab()

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from harness.errors import ConfigError
 from harness.fleet.commands import add_fleet_commands
 from harness.labgridclient.claiming import claimed
 from harness.labgridclient.holder import MACHINE_NAMESPACE, Holder, lives, new_holder, read_holder, told
@@ -17,7 +18,7 @@ HERE = new_holder()
 
 def command(*words: str) -> str:
     parser = argparse.ArgumentParser()
-    add_fleet_commands(parser.add_subparsers())
+    add_fleet_commands(parser.add_subparsers(), print)
     parsed = parser.parse_args(["fleet", *words])
     return parsed.command(parsed)
 
@@ -136,3 +137,9 @@ def test_the_command_lists_who_holds_a_place(shared_lab) -> None:
         lines = command("places", "--coordinator", shared_lab.address).splitlines()
     assert lines[0].endswith("free")
     assert f"held by {HERE.login} on {HERE.host} (process {HERE.pid})" in lines[2]
+
+
+@pytest.mark.parametrize("hours", ["-1", "nan", "inf"])
+def test_a_number_of_hours_that_is_none_frees_nothing(hours: str) -> None:
+    with pytest.raises(ConfigError, match="--older-than"):
+        command("reap", f"--older-than={hours}")

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from harness.errors import ConfigError
 from harness.history import open_history
 from harness.history.database import Database
-from harness.history.location import parse_location
+from harness.history.location import parse_location, without_passwords
 from tests.history.records import record
 
 
@@ -129,3 +129,18 @@ def test_opening_a_current_history_loads_no_migration_library(sqlite_path):
 def test_the_folder_is_made(tmp_path: Path):
     open_history(tmp_path / "reports" / "deep" / "history.sqlite")
     assert (tmp_path / "reports" / "deep" / "history.sqlite").is_file()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("--history=postgresql://me:s3cret@db:5432/x", "--history=postgresql://me:***@db:5432/x"),
+        ("postgresql://:s3@cret@db", "postgresql://:***@db"),
+        ("postgresql://db/x?a=1&password=s3cret&b=2", "postgresql://db/x?a=1&password=***&b=2"),
+        ("postgresql://me@db:5432/x", "postgresql://me@db:5432/x"),
+        ("http://[::1]:80/", "http://[::1]:80/"),
+        ("reports/h.sqlite", "reports/h.sqlite"),
+    ],
+)
+def test_a_command_is_kept_without_the_passwords_in_it(text, shown):
+    assert without_passwords(text) == shown

@@ -44,11 +44,14 @@ def test_runs_come_oldest_first_whenever_they_were_recorded(history):
     assert [one.at[8:10] for one in history.runs()] == ["01", "02", "03"]
 
 
-def test_a_run_that_is_recorded_twice_is_there_once(history):
-    run = run_record()
-    history.record_run(run)
-    history.record_run(replace(run, command="another", failures=()))
-    assert history.runs() == [run]
+def test_a_run_that_goes_on_is_there_once_as_it_ended(history):
+    run, other = run_record(1), run_record(2)
+    for one in (run, other):
+        history.record_run(one)
+    now = replace(run, command="another", failures=())
+    history.record_run(now)
+    assert history.runs() == [now, other]
+    assert history.check() == []
 
 
 @pytest.mark.parametrize(

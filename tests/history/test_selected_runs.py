@@ -35,9 +35,10 @@ def workspace(tmp_path_factory) -> Workspace:
     return made
 
 
-def selected(workspace: Workspace, *arguments: str) -> bool:
+def selected(workspace: Workspace, *arguments: str, status: int = 0) -> bool:
     """Whether the newest run says so."""
-    workspace._run("pytest", *QUICK, *arguments)
+    done = workspace._run("pytest", *QUICK, *arguments)
+    assert done.status == status, done.output
     with open_history(workspace.folder / "reports" / "history.sqlite") as history:
         *_, newest = sorted(history.runs(), key=lambda one: one.at)
     assert shlex.split(newest.command)[-1] == arguments[-1]
@@ -65,5 +66,5 @@ def test_a_run_that_leaves_measuring_tests_out_is_known_as_such(workspace, argum
 
 def test_what_failed_last_is_a_choice(workspace):
     workspace.add_suite("test_p99.py", OTHER.format(ok=False))
-    selected(workspace, "suites")
-    assert selected(workspace, "suites/", "--lf", "--lfnf=all")
+    selected(workspace, "suites", status=1)
+    assert selected(workspace, "suites/", "--lf", "--lfnf=all", status=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import shlex
 import subprocess
@@ -69,7 +70,7 @@ def test_a_pipeline_has_no_key_twice_and_fits_in_its_lines(name):
 @pytest.mark.parametrize("name", FILES)
 def test_the_commands_of_a_pipeline_are_those_that_the_harness_has(name):
     text = (FOLDER / name).read_text(encoding="utf-8").replace("\\\n", " ")
-    commands = re.findall(r"\.venv/bin/harness (.*)", text)
+    commands = re.findall(r"\.venv/bin/harness ((?:[^|#\n])*)", text)
     assert len(commands) == 2
     for one in commands:
         parsed = _parser().parse_args(shlex.split(one))
@@ -88,6 +89,22 @@ def test_a_board_is_given_back_whatever_happens_and_never_shared():
     assert any("fleet reap" in line for line in own["after_script"])
     assert own["resource_group"] == "board-$BOARD"
     assert own["artifacts"]["when"] == "always"
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_only_this_nights_reports_are_kept_and_not_those_of_older_ones(tmp_path, name):
+    old, new = tmp_path / "reports/nightly/1", tmp_path / "reports/nightly/2"
+    for one, day in ((old, 1), (new, 2)):
+        (one / "orin").mkdir(parents=True)
+        (one / "orin" / "junit.xml").write_text(one.name)
+        os.utime(one, (day * 86400, day * 86400))
+    (tmp_path / "reports/began").touch()
+    os.utime(tmp_path / "reports/began", (1.5 * 86400, 1.5 * 86400))
+    text = (FOLDER / name).read_text(encoding="utf-8")
+    lines = re.findall(r"^ *(?:- )?((?:rm -rf|mkdir reports|find)[ /].*)$", text, re.MULTILINE)
+    for _ in range(2):
+        subprocess.run(["bash", "-ec", "\n".join(lines)], cwd=tmp_path, check=True, timeout=10)
+        assert [one.read_text() for one in tmp_path.glob("reports/tonight/*/*/junit.xml")] == ["2"]
 
 
 def test_what_a_person_types_into_a_form_is_never_part_of_a_script():

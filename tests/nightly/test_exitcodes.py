@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.nights.exitcodes import CODES, class_of_status, exit_code
+from harness.unattended.exitcodes import CODES, class_of_status, exit_code
 
 CLASSES = [name for name, _ in CODES]
 WORST_FIRST = [4, 3, 1, 2, 75, 6, 5, 0]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
+from dataclasses import replace
 
 import psutil
 import pytest
 
 from harness.errors import ConfigError
+from harness.fleet.boardprocess import check_retries, worth_another_try
+from harness.fleet.boardresult import BoardResult
 from harness.fleet.boards import Board, boards_of
-from harness.fleet.running import Order, check_retries, run_boards
 from harness.history import open_history
+from harness.report.casejournal import CaseJournalWriter
+from tests.nightly.journals import HEADER, journal_with, phase
 from tests.nightly.junitfiles import counts, outcomes
 from tests.nightly.killing import start, wait_for
 from tests.workspace import Workspace
@@ -93,27 +96,66 @@ def test_more_than_two_retries_are_refused(count):
         check_retries(count)
 
 
-def test_two_boards_meet_in_one_history_one_report_and_one_status(workspace):
+@pytest.mark.parametrize(
+    ("commit", "classes", "again"),
+    [
+        ("abc", ("INFRA", "PASS"), True),
+        ("abc", ("BUSY",), True),
+        ("abc", ("FAIL", "INFRA"), True),
+        ("abc", ("FAIL", "PASS"), False),
+        ("abc", ("PASS",), False),
+        ("abc+", ("INFRA",), True),
+        ("abc+", ("INFRA", "PASS"), False),
+        ("abc+", ("FAIL", "INFRA"), False),
+    ],
+)
+def test_a_board_is_tried_again_only_where_no_fail_would_be_measured_anew(tmp_path, commit, classes, again):
+    CaseJournalWriter(tmp_path, replace(HEADER, commit=commit))
+    result = BoardResult(board=Board(label="b", device="b"), folder=tmp_path, status=1, classes=classes, tests={})
+    assert worth_another_try(result) == again
+
+
+def test_a_board_whose_process_never_began_a_test_is_tried_again(tmp_path):
+    result = BoardResult(board=Board(label="b", device="b"), folder=tmp_path, status=6, classes=("INFRA",), tests={})
+    assert worth_another_try(result)
+
+
+def test_a_wrong_configuration_is_told_and_nothing_of_what_an_earlier_run_left_in_the_folder(workspace):
     workspace.add_simulated()
-    add_boards(workspace, "b1", "b2")
+    folder = workspace.folder / "out" / "simulated"
+    journal_with(folder, phase("setup"), phase("call"), phase("teardown"), begun=2)
+    (folder / "junit.xml").write_text("old")
+    done = workspace.harness("fleet", "run", "--devices=simulated", "--report=out", "--", "--models=nope")
+    assert done.status == 4, done.output
+    assert "no model called" in done.output
+    assert fleet_json(workspace)["boards"][0]["tests"] == {}
+    assert (folder / "junit.xml").read_text() != "old"
+
+
+def test_four_boards_meet_in_one_history_one_report_and_one_status(workspace):
+    workspace.add_simulated()
+    boards = ("b1", "b2", "b3", "b4")
+    add_boards(workspace, *boards)
     done = workspace.harness(
-        "fleet", "run", "--devices=b1,b2", "--report=out", "--history=h.sqlite", "--", "-k", "p99 or peak"
+        "fleet", "run", f"--devices={','.join(boards)}", "--report=out", "--history=h.sqlite", "--",
+        "--plan=smoke", "-k", "peak",
     )  # fmt: skip
     assert done.status == 0, done.output
-    assert "2 boards: 2 PASS" in done.output
-    assert classes(workspace) == {"b1": "PASS", "b2": "PASS"}
-    for board in ("b1", "b2"):
+    assert "4 boards: 4 PASS" in done.output
+    assert classes(workspace) == dict.fromkeys(boards, "PASS")
+    for board in boards:
         folder = workspace.folder / "out" / board
-        assert counts(folder / "junit.xml")["tests"] == 4
-        assert "4 passed" in (folder / "pytest.log").read_text(encoding="utf-8")
+        assert counts(folder / "junit.xml")["tests"] == 2
+        assert "2 passed" in (folder / "pytest.log").read_text(encoding="utf-8")
         assert not list(folder.glob("*.html"))
     with open_history(workspace.folder / "h.sqlite") as history:
+        assert history.check() == []
         keys = sorted(one.case.key for one in history.sessions())
-    assert keys == [f"{board}/eyes/{variant}/simulated" for board in ("b1", "b2") for variant in ("fp32", "int8")]
+    assert keys == [f"{board}/eyes/{variant}/simulated" for board in boards for variant in ("fp32", "int8")]
     assert len(list((workspace.folder / "out").glob("*.html"))) == 1
 
 
-def test_a_board_that_dies_does_not_stop_the_others_and_the_worst_decides(workspace):
+def test_a_board_that_dies_is_tried_again_does_not_stop_the_others_and_the_worst_decides(workspace):
     workspace.add_simulated()
     workspace.add_suite(
         "test_own.py",
@@ -127,29 +169,17 @@ def test_a_board_that_dies_does_not_stop_the_others_and_the_worst_decides(worksp
     add_boards(workspace, "good", "dies", "fails")
     (workspace.folder / "devices" / "wrong.toml").write_text("simulated = 3\n")
     done = workspace.harness(
-        "fleet", "run", "--devices=good,dies,fails", "--report=out", "--history=h.sqlite", "--", "-k", "own and fp32"
+        "fleet", "run", "--devices=good,dies,fails", "--report=out", "--history=none", "--retry=1", "--",
+        "-k", "own and fp32",
     )  # fmt: skip
     assert done.status == 1, done.output
     assert classes(workspace) == {"good": "PASS", "dies": "INFRA", "fails": "FAIL"}
     assert outcomes(workspace.folder / "out" / "dies" / "junit.xml") == {"test_own[dies/eyes/fp32/simulated]": "error"}
     assert "fails: FAIL (1 FAIL): AssertionError: too slow here" in done.output
-    assert "dies: INFRA (1 aborted)" in done.output
+    assert "dies: INFRA (1 aborted, attempt 2)" in done.output
+    attempts = {one["board"]: one["attempts"] for one in fleet_json(workspace)["boards"]}
+    assert attempts == {"good": 1, "dies": 2, "fails": 1}
     assert workspace.harness("fleet", "run", "--devices=good,wrong").status == 4
-    assert [one.attempts for one in run_again(workspace, "dies")] == [2]
-
-
-def run_again(workspace: Workspace, device: str):
-    """The board with one retry; what the lab spoiled is asked once more and no more."""
-    folder = workspace.folder / "again"
-    order = Order(folder=folder, arguments=("-k", "own and fp32"), history="none", retries=1)
-    before = os.getcwd()
-    os.chdir(workspace.folder)
-    try:
-        results, interrupted = run_boards([Board(label=device, device=device)], order, lambda _: None)
-    finally:
-        os.chdir(before)
-    assert not interrupted
-    return results
 
 
 def test_nothing_measured_is_red(workspace):
@@ -157,32 +187,6 @@ def test_nothing_measured_is_red(workspace):
     done = workspace.harness("fleet", "run", "--devices=simulated", "--report=out", "--", "-k", "no_such_test")
     assert done.status == 5, done.output
     assert classes(workspace) == {"simulated": "NOTHING"}
-
-
-def test_a_wrong_configuration_of_one_board_decides(workspace):
-    workspace.add_simulated()
-    add_boards(workspace, "good")
-    done = workspace.harness(
-        "fleet", "run", "--devices=good,simulated", "--report=out", "--history=none", "--", "-k", "peak and fp32",
-        "--models=nope",
-    )  # fmt: skip
-    assert done.status == 4, done.output
-    assert "no model called" in done.output
-
-
-def test_eight_processes_write_one_sqlite_history(workspace):
-    workspace.add_simulated()
-    names = [f"b{number}" for number in range(8)]
-    add_boards(workspace, *names)
-    done = workspace.harness(
-        "fleet", "run", f"--devices={','.join(names)}", "--report=out", "--history=h.sqlite", "--",
-        "--plan=smoke", "-k", "peak",
-    )  # fmt: skip
-    assert done.status == 0, done.output
-    with open_history(workspace.folder / "h.sqlite") as history:
-        assert history.check() == []
-        keys = sorted(one.case.key for one in history.sessions())
-    assert keys == [f"{name}/eyes/{variant}/simulated" for name in names for variant in ("fp32", "int8")]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

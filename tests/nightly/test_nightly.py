@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
+from harness.errors import BusyError
+from harness.fleet.boardresult import BoardResult, status_of, summary_lines
 from harness.fleet.boards import Board
-from harness.fleet.checking import check_boards
-from harness.fleet.nightly import Asked, interrupted_night, keep_asked, message, new_folder
-from harness.fleet.summing import BoardResult, status_of, summary_lines
+from harness.fleet.healthcheck import check_boards
+from harness.fleet.nightfolder import Asked, held, interrupted_night, keep_asked, new_folder
+from harness.fleet.webhook import message
 from harness.report.casejournal import CaseJournalWriter
 from tests.nightly.journals import HEADER, TESTS, journal_with, phase
 from tests.nightly.junitfiles import counts
-from tests.nightly.killing import finished, killed_when, start
+from tests.nightly.killing import LIMIT_S, finished, killed_when, start, wait_for
 from tests.nightly.test_webhook import SECRET, Chat, chat
 from tests.workspace import Workspace
 
@@ -50,17 +54,6 @@ def test_a_night_is_told_to_the_chat_with_its_first_red_sentence(workspace, chat
     assert kept == []
 
 
-def test_a_chat_that_refuses_is_a_warning_and_nothing_measured_stays_red(workspace, chat: Chat):
-    workspace.add_simulated()
-    chat.status = 500
-    done = workspace.harness(
-        "nightly", "--device=simulated", f"--webhook={chat.url}", "--history=none", "--", "-k", "no_such_test"
-    )
-    assert done.status == 5, done.output
-    assert "warning: the webhook http://127.0.0.1/*** was not told: it answered 500" in done.output
-    assert SECRET not in done.output
-
-
 def test_what_is_no_address_ends_the_night_before_it_begins(workspace):
     done = workspace.harness("nightly", "--device=simulated", "--webhook=file:///etc/passwd")
     assert done.status == 4
@@ -68,13 +61,18 @@ def test_what_is_no_address_ends_the_night_before_it_begins(workspace):
     assert not (workspace.folder / "reports" / "nightly").exists()
 
 
-def test_the_policy_is_strict_and_the_quarantine_holds(workspace):
+def test_the_policy_is_strict_the_quarantine_holds_and_a_chat_that_refuses_is_a_warning(workspace, chat: Chat):
     workspace.add_simulated()
     added = workspace.harness("quarantine", "add", "simulated/eyes/fp32/*", "--owner=ann", "--reason=x", "--days=3")
     assert added.status == 0
     # Under the plan smoke no speed is judged, which the strict policy does not take for a pass.
-    done = workspace.harness("nightly", "--device=simulated", "--history=none", "--", "-k", "p99", "--plan=smoke")
+    chat.status = 500
+    done = workspace.harness(
+        "nightly", "--device=simulated", "--history=none", f"--webhook={chat.url}", "--", "-k", "p99", "--plan=smoke"
+    )
     assert done.status == 1, done.output
+    assert "warning: the webhook http://127.0.0.1/*** was not told: it answered 500" in done.output
+    assert SECRET not in done.output
     assert "simulated: FAIL (1 FAIL, 1 quarantined): INCONCLUSIVE: simulated/eyes/int8/simulated" in done.output
 
 
@@ -118,6 +116,18 @@ def test_a_board_that_never_answers_costs_bounded_time(workspace, monkeypatch):
     assert (checked.failure_class, checked.sentence) == ("INFRA", "no answer of the board within 0.05 s")
 
 
+def test_a_night_that_is_ended_during_the_health_check_leaves_no_process_behind(workspace):
+    workspace.add_simulated()
+    process = start(workspace, "harness.cli", "nightly", "--device=simulated", "--history=none")
+    wait_for(lambda: psutil.Process(process.pid).children() or process.poll() is not None)
+    below = psutil.Process(process.pid).children(recursive=True)
+    assert below
+    process.terminate()
+    assert process.wait(LIMIT_S) == 128 + signal.SIGTERM
+    assert "ended by SIGTERM" in (workspace.folder / "said.txt").read_text()
+    assert not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in below)
+
+
 @pytest.mark.parametrize(
     ("change", "found"),
     [
@@ -159,9 +169,28 @@ def test_a_tree_with_changes_is_never_gone_on_with(tmp_path):
 
 
 def test_two_nights_of_one_second_have_folders_of_their_own(tmp_path):
-    first = new_folder(ASKED.at_s, tmp_path)
-    first.mkdir()
-    assert new_folder(ASKED.at_s, tmp_path) != first
+    folders = [new_folder(ASKED.at_s, tmp_path) for _ in range(3)]
+    assert len(set(folders)) == 3
+    assert all(one.is_dir() for one in folders)
+
+
+def test_a_night_that_still_runs_is_not_gone_on_with(tmp_path):
+    folder = new_folder(ASKED.at_s, tmp_path)
+    keep_asked(ASKED, folder)
+    journal_with(folder / "simulated")
+    with held(folder):
+        assert interrupted_night(ASKED, tmp_path) is None
+        with pytest.raises(BusyError, match="still running"), held(folder):
+            pass
+    assert interrupted_night(ASKED, tmp_path) == folder
+
+
+def test_the_night_of_another_board_beside_it_changes_nothing(tmp_path):
+    folder = new_folder(ASKED.at_s, tmp_path)
+    keep_asked(ASKED, folder)
+    journal_with(folder / "simulated")
+    keep_asked(replace(ASKED, devices="another"), new_folder(ASKED.at_s + 60, tmp_path))
+    assert interrupted_night(ASKED, tmp_path) == folder
 
 
 @pytest.mark.parametrize(
@@ -171,12 +200,15 @@ def test_two_nights_of_one_second_have_folders_of_their_own(tmp_path):
         (["--retry=3"], "--retry 3: from 0 to 2"),
         (["--device=nope"], "no device called 'nope'"),
         (["--device=simulated", "--history=mysql://x/y"], "no kind of database called 'mysql'"),
+        (["--device=simulated", "--history=postgresql://me:hush@db/x"], "set PGPASSWORD or write ~/.pgpass"),
     ],
 )
 def test_a_wrong_night_is_refused_before_any_board_is_touched(workspace, arguments, said):
     done = workspace.harness("nightly", *arguments)
     assert done.status == 4, done.output
     assert said in done.output
+    assert "hush" not in done.output
+    assert not (workspace.folder / "reports" / "nightly").exists()
 
 
 def test_the_summary_counts_boards_and_tells_the_red_ones_first():
@@ -191,10 +223,10 @@ def test_the_summary_counts_boards_and_tells_the_red_ones_first():
 
 
 def test_junit_is_rebuilt_by_the_command(workspace):
-    workspace.add_simulated()
-    done = workspace.pytest("--device=simulated", "-k", "peak")
+    folder = workspace.folder / "report"
+    journal_with(folder, phase("setup"), phase("call"), phase("teardown"), begun=2)
     said = workspace.harness("junit", "report")
     assert said.status == 0, said.output
-    assert "written: report/junit.xml: 2 of 2 tests are over" in said.output
-    assert counts(done.report / "junit.xml")["tests"] == 2
+    assert "written: report/junit.xml: 1 of 2 tests are over, 1 aborted" in said.output
+    assert counts(folder / "junit.xml") == {"tests": 2, "errors": 1, "failures": 0, "skipped": 0}
     assert workspace.harness("junit", "nowhere").status == 4

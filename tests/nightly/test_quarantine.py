@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import ConfigError
-from harness.nights.quarantine import Entry, Quarantine, find_quarantine, read_quarantine
-from tests.nightly.junitfiles import outcomes, properties
+from harness.unattended.quarantine import Entry, Quarantine, find_quarantine, read_quarantine
+from tests.nightly.junitfiles import junit_cases, outcomes, properties
 
 TODAY = datetime.date(2026, 11, 21)
 CASE = "orin/eyes/int8/trt"
@@ -113,6 +113,10 @@ def test_a_pattern_never_reaches_over_a_part(pattern, case):
     assert not entry.names(case) or pattern.count("/") == case.count("/")
 
 
+def failure_classes(workspace) -> list[str]:
+    return [dict(own)["dms_failure_class"] for *_, own in junit_cases(workspace.folder / "own.xml")]
+
+
 def test_a_quarantined_failure_is_run_reported_and_not_red(workspace):
     workspace.add_simulated(infer_ms=70.0)
     written(workspace.folder, case="simulated/eyes/fp32/*", expires=f'"{in_days(30)}"', more='ticket = "DMS-1"')
@@ -149,6 +153,7 @@ def test_a_spoiled_measurement_stays_the_labs_fault_in_quarantine(workspace):
     done = workspace.pytest(*asked)
     assert done.status == 1
     assert "does not cover this failure (INFRA)" in done.output
+    assert failure_classes(workspace) == ["INFRA"]
 
 
 def test_a_crash_in_quarantine_is_forgiven_too(workspace):
@@ -156,6 +161,7 @@ def test_a_crash_in_quarantine_is_forgiven_too(workspace):
     written(workspace.folder, expires=f'"{in_days(9)}"')
     done = workspace.pytest("--device=simulated", "-k", "p99 and fp32", "--policy=nightly", "--junitxml=own.xml")
     assert list(outcomes(workspace.folder / "own.xml").values()) == ["skipped"], done.output
+    assert failure_classes(workspace) == ["DUT"]
 
 
 @pytest.mark.parametrize("options", [[], ["--quarantine=mine.toml"]])

@@ -12,10 +12,10 @@ from harness.case import Case
 from harness.errors import WorkerError
 from harness.history import open_history
 from harness.model import read_card
-from harness.nights.keptcase import keep_case, kept_path, take_case
-from harness.nights.resume import made_of, resumption
 from harness.report.casejournal import CaseJournal, Header, Phase, Planned, Told, read_cases
 from harness.report.rebuild import write_junit
+from harness.unattended.keptcase import keep_case, kept_path, take_case
+from harness.unattended.resume import made_of, resumption
 from tests.nightly.junitfiles import counts, junit_cases, outcomes, properties
 from tests.nightly.killing import finished, killed_when, start
 from tests.workspace import Workspace
@@ -187,13 +187,17 @@ def test_a_run_that_is_over_measures_nothing_again_and_is_as_red_as_it_was(works
     workspace.add_simulated(infer_ms=70.0)
     assert workspace.pytest(*ASKED).status == 1
     again = workspace.pytest_in_place(*ASKED, "--resume=report")
+    with open_history(workspace.folder / "h.sqlite") as history:
+        assert len(history.sessions()) == 2
+        ((run,), sessions) = history.runs(), history.sessions()
+    assert {one.provenance["run"] for one in sessions} == {run.run}
     assert again.status == 1, again.output
     assert "2 of 2 cases were finished before" in again.output
     assert "run 1 of 3" not in again.errors
     assert "frame P99" in again.output
 
 
-def test_a_changed_model_is_measured_again_after_a_resume(workspace: Workspace):
+def test_a_changed_model_is_measured_again_and_under_another_budget_every_one(workspace: Workspace):
     workspace.add_simulated("a")
     workspace.add_simulated("b")
     assert workspace.pytest(*ASKED).status == 0
@@ -202,16 +206,16 @@ def test_a_changed_model_is_measured_again_after_a_resume(workspace: Workspace):
     assert again.status == 0, again.output
     assert "2 of 4 cases were finished before" in again.output
     assert "simulated/a/int8/simulated: a file of its model has changed: measured again" in again.output
-
-
-def test_another_budget_does_not_resume_and_says_why(workspace: Workspace):
-    workspace.add_simulated()
-    assert workspace.pytest(*ASKED).status == 0
     workspace.rewrite("devices/simulated.toml", "peak_memory_mb = 1000", "peak_memory_mb = 1001")
-    again = workspace.pytest_in_place(*ASKED, "--resume=report")
-    assert again.status == 0, again.output
-    assert "resumed: not resumed: settings was" in again.output
+    other = workspace.pytest_in_place(*ASKED, "--resume=report")
+    assert other.status == 0, other.output
+    assert "resumed: not resumed: settings was" in other.output
     assert (workspace.folder / "report" / "cases.before.journal").is_file()
+    with open_history(workspace.folder / "h.sqlite") as history:
+        runs, sessions = history.runs(), history.sessions()
+    assert len(runs) == 2
+    assert len(sessions) == 4 + 2 + 4
+    assert len({one.id for one in sessions}) == len(sessions)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from harness.errors import ConfigError
-from harness.fleet.webhook import masked, post, report_link, webhook_of
+from harness.fleet.webhook import masked, post, report_link, take_webhook
 
 SECRET = "T0/B1/very-secret"
 
@@ -65,8 +65,9 @@ def chat() -> Iterator[Chat]:
 
 
 def test_the_chat_is_told_one_text_in_slacks_form(chat):
-    assert post(chat.url, "FAIL <&> \u2713\nsecond line") == ""
-    assert chat.told == [(f"/services/{SECRET}", "application/json", {"text": "FAIL <&> \u2713\nsecond line"})]
+    assert post(chat.url, "FAIL <!channel> & \u2713\nsecond line") == ""
+    text = "FAIL &lt;!channel&gt; &amp; \u2713\nsecond line"
+    assert chat.told == [(f"/services/{SECRET}", "application/json", {"text": text})]
 
 
 def test_a_long_text_is_cut(chat):
@@ -111,18 +112,23 @@ def test_a_server_that_drips_its_answer_costs_bounded_time(chat):
 )  # fmt: skip
 def test_what_is_no_web_address_is_refused_without_showing_it(url):
     with pytest.raises(ConfigError, match="not a web address") as raised:
-        webhook_of(url, {})
+        take_webhook(url, {})
     assert raised.value.sentence == (
         "not a web address (it is not shown: it may be a secret) (--webhook); give one that begins with https:// or http://"
     )
 
 
-def test_the_option_goes_before_the_environment():
-    assert webhook_of("", {}) == ""
-    assert webhook_of("", {"DMS_WEBHOOK": "https://one/x"}) == "https://one/x"
-    assert webhook_of("https://two/y", {"DMS_WEBHOOK": "https://one/x"}) == "https://two/y"
+@pytest.mark.parametrize(("option", "taken"), [("", "https://one/x"), ("https://two/y", "https://two/y")])
+def test_the_option_goes_before_the_environment_which_no_child_inherits(option, taken):
+    variables = {"DMS_WEBHOOK": "https://one/x", "HOME": "/"}
+    assert take_webhook(option, variables) == taken
+    assert variables == {"HOME": "/"}
+
+
+def test_no_address_is_none_and_a_wrong_one_in_the_environment_is_said():
+    assert take_webhook("", {}) == ""
     with pytest.raises(ConfigError, match="DMS_WEBHOOK"):
-        webhook_of("", {"DMS_WEBHOOK": "oops"})
+        take_webhook("", {"DMS_WEBHOOK": "oops"})
 
 
 def test_what_is_shown_of_an_address_is_no_secret():

@@ -195,6 +195,36 @@ def test_a_spawned_command_runs_in_its_folder_with_its_environment_and_its_log(t
     assert (folder / "worker.log").read_text() == f"{folder} {word!a}\nno\n"
 
 
+FLOOD = (
+    "import os; os.write(1, b'first'); [os.write(1, b'x' * 99 + b'\\n') for _ in range(90_000)]; os.write(2, b'last')"
+)
+AWAY = f"""
+import os, subprocess, sys
+subprocess.Popen([sys.executable, '-c', {SLEEPS!r}, sys.argv[1]], start_new_session=True)
+print('done', flush=True)
+"""
+
+
+def test_a_flood_of_words_keeps_its_first_and_its_last_and_does_not_fill_the_disk(transport, folder):
+    spawn(transport, folder, FLOOD)
+    assert ended(transport, folder).status == 0
+    said = (folder / "worker.log").read_text()
+    assert said.startswith("firstx")
+    assert said.endswith("\nlast\n")
+    assert "\n... the middle is cut out ...\n" in said
+    assert len(said) < 4_000_000
+
+
+def test_who_leaves_the_session_of_a_command_does_not_hold_its_status(transport, folder, processes, mark):
+    spawn(transport, folder, AWAY, mark)
+    try:
+        assert ended(transport, folder).status == 0  # which waits for 10 s
+        assert (folder / "worker.log").read_text() == "done\n"
+    finally:
+        for pid in processes(mark):
+            os.kill(pid, signal.SIGKILL)
+
+
 STEPS = """
 import os, time
 journal = os.open('journal', os.O_WRONLY | os.O_CREAT | os.O_APPEND)

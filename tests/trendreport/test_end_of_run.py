@@ -32,7 +32,7 @@ def test_every_run_writes_the_trends_of_all_runs(workspace):
     assert first.status == 0, first.output
     assert "written: report/trends.html" in first.output
     assert sorted(one.name for one in first.report.iterdir() if one.is_file()) == [
-        "results.json", "summary.md", "trends.html",
+        "cases.journal", "results.json", "summary.md", "trends.html",
     ]  # fmt: skip
     text = page.read_text(encoding="utf-8")
     assert "SIMULATED" in text

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import uuid
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
@@ -43,6 +44,8 @@ def kept_path(folder: Path, case: Case) -> Path:
 def keep_case(session: Session, case: Case, folder: Path) -> None:
     """Write what the session knows of the case; HarnessError where it cannot be written."""
     told: dict[str, Any] = {
+        "case": case,
+        "record_id": session.record_id(case),
         "verdicts": [one for one in session.verdicts if one.case == case],
         "unanswered": {metric: error.to_wire() for (one, metric), error in session.unanswered.items() if one == case},
     }
@@ -63,13 +66,15 @@ def take_case(session: Session, case: Case, folder: Path) -> bool:
     try:
         told = _unpacked(kept_path(folder, case).read_bytes())
         verdicts: list[Verdict] = told["verdicts"]
+        record_id = uuid.UUID(told["record_id"]).hex
         measured: Measurement | None = told.get("measurement")
-        if {one.case for one in verdicts} - {case} or (measured and measured.case != case):
+        if told["case"] != case:
             return False
         unanswered = {metric: HarnessError.from_wire(wire) for metric, wire in told["unanswered"].items()}
     except Exception:
         # Damage raises whatever it hits first: BadZipFile, EOFError, KeyError, struct.error and more.
         return False
+    session.record_ids[case] = record_id
     session.errors.pop(case, None)  # a device out of reach now was not then
     if measured is not None:
         session.measurements[case] = replace(measured, wanted=session.setup.profile.conditions)
@@ -92,7 +97,8 @@ def _packed(told: Mapping[str, Any]) -> bytes:
     arrays: dict[str, np.ndarray[Any, Any]] = {}
     text = json.dumps(_frozen(told, arrays))
     content = io.BytesIO()
-    np.savez(content, **{TEXT: np.frombuffer(text.encode(), np.uint8)}, **arrays)  # type: ignore[arg-type]
+    columns: dict[str, Any] = {TEXT: np.frombuffer(text.encode(), np.uint8), **arrays}
+    np.savez(content, **columns)
     return content.getvalue()
 
 

@@ -15,8 +15,8 @@ from harness.errors import ConfigError, HarnessError
 from harness.invocation import Invocation, case_of
 
 if TYPE_CHECKING:
-    from harness.nights.resume import Resumption
     from harness.report.casejournal import CaseJournal, CaseJournalWriter, Header, Told
+    from harness.unattended.resume import Resumption
 
 
 class Journaling:
@@ -43,7 +43,7 @@ class Journaling:
         """Note what is planned; what an interrupted run has finished is taken over instead."""
         if not self._measures():
             return
-        from harness.nights.header import header_of
+        from harness.unattended.header import header_of
 
         self._header = header_of(self._config, self._invocation, session.items)
         if folder := self._config.getoption("--resume"):
@@ -60,8 +60,8 @@ class Journaling:
         return measures and not self._config.option.collectonly and not hasattr(self._config, "workerinput")
 
     def _resume(self, folder: Path, session: pytest.Session) -> None:
-        from harness.nights.resume import resumption
         from harness.report.casejournal import read_cases
+        from harness.unattended.resume import resumption
 
         if self._invocation.folder != folder.absolute():
             remedy = "leave --report out: a resumed run goes on in its own folder"
@@ -75,13 +75,15 @@ class Journaling:
         self._lines += found.reasons
 
     def _take(self, found: Resumption, session: pytest.Session) -> None:
-        from harness.nights.keptcase import take_case
+        from harness.unattended.keptcase import take_case
 
         measuring, cases = self._invocation.session, {case.key: case for case in self._invocation.expected}
         assert measuring is not None
         assert self._header is not None
         taken = {key for key in found.finished if take_case(measuring, cases[key], self._invocation.folder)}
-        self._header = replace(self._header, carried=tuple(sorted(taken)))
+        assert self._goes_on is not None
+        measuring.run = self._goes_on.header.run or measuring.run
+        self._header = replace(self._header, carried=tuple(sorted(taken)), run=measuring.run)
         self._carried = [one for key in found.finished if key in taken for one in found.finished[key]]
         session.items[:] = [item for item in session.items if (one := case_of(item)) is None or one.key not in taken]
         self._invocation.progress.expect(len(cases) - len(taken))
@@ -130,7 +132,7 @@ class Journaling:
         return self._journal
 
     def _keep(self, case: Case) -> None:
-        from harness.nights.keptcase import keep_case
+        from harness.unattended.keptcase import keep_case
 
         assert self._invocation.session is not None
         keep_case(self._invocation.session, case, self._invocation.folder)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from harness.errors import ConfigError, printable
 from harness.fleet.boards import Board
-from harness.nights.exitcodes import INTERRUPTED, PASS, class_of_status, exit_code, worst_class
 from harness.report.casejournal import CaseJournal, read_cases
+from harness.unattended.exitcodes import INTERRUPTED, PASS, class_of_status, exit_code, worst_class
 
 LOG = "pytest.log"
 LOG_BYTES = 20_000
@@ -83,8 +83,8 @@ def first_sentence(journal: CaseJournal) -> str:
         return f"{cut.planned.test}: aborted" if cut else ""
     worst = worst_class(one for told in red for one in told.classes)
     told = next(one for one in red if worst in one.classes)
-    phase = next(one for one in told.phases if one.outcome == "failed")
-    return next(iter(phase.sentence.splitlines()), "") or told.planned.test
+    said = (one.sentence for one in told.phases if one.decides == worst)
+    return next(iter(next(said, "").splitlines()), "") or told.planned.test
 
 
 def last_words(log: Path) -> str:
@@ -95,6 +95,12 @@ def last_words(log: Path) -> str:
         return ""
     lines = [line.strip() for line in content.splitlines() if line.strip()]
     return next((one for one in reversed(lines) if one.startswith("ERROR")), lines[-1] if lines else "")
+
+
+def in_order(boards: Sequence[Board], results: Iterable[BoardResult]) -> list[BoardResult]:
+    """The results in the order of the boards."""
+    known = {one.board.label: one for one in results}
+    return [known[one.label] for one in boards if one.label in known]
 
 
 def status_of(results: Iterable[BoardResult], *, interrupted: bool = False) -> int:

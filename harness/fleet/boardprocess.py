@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -14,15 +13,15 @@ from pathlib import Path
 from typing import IO
 
 from harness.errors import INFRA, ConfigError, HarnessError
+from harness.fleet.boardresult import LOG, BoardResult, result_of
 from harness.fleet.boards import Board
-from harness.fleet.summing import LOG, BoardResult, result_of
-from harness.fleet.webhook import VARIABLE
-from harness.nights.exitcodes import BUSY
 from harness.processes import end_group, group_leader, has_ended
-from harness.report.casejournal import NAME, read_cases
+from harness.report.casejournal import BEFORE, NAME, read_cases
 from harness.report.rebuild import DEFAULT_NAME as JUNIT
 from harness.report.rebuild import write_junit
 from harness.signals import ended_by_signals
+from harness.unattended.exitcodes import BUSY
+from harness.unattended.resume import differences
 
 POLL_S = 0.2
 TOLD_EVERY_S = 15.0
@@ -47,9 +46,9 @@ class Order:
     def command(self, board: Board, *, resume: bool) -> list[str]:
         """The pytest command of one board."""
         own = self.folder / board.label
-        paths = any(Path(one.partition("::")[0]).exists() for one in self.arguments if not one.startswith("-"))
         return [
-            sys.executable, "-m", "pytest", *([] if paths else ["suites/"]), *self.arguments,
+            # Not `suites/` itself: then whoever names one suite would get them all.
+            sys.executable, "-m", "pytest", "-o", "testpaths=suites", *self.arguments,
             f"--device={board.device}", f"--{'resume' if resume else 'report'}={own}",
             f"--junitxml={own / JUNIT}", "-o", "dms_trends=false",
             *([f"--history={self.history}"] if self.history else []),
@@ -70,13 +69,12 @@ def run_boards(boards: Sequence[Board], order: Order, say: Say) -> tuple[list[Bo
     results: dict[str, BoardResult] = {}
     interrupted = False
     running: list[_Running] = []
-    with _all_ended(running):
+    with ended_by_signals(), _all_ended(running):
         try:
-            with ended_by_signals():
-                for board in boards:
-                    running.append(_start(board, order, resume=board.label in order.resumed))
-                say(f"one pytest process per board, {len(boards)} in all: {order.folder}/BOARD/{LOG}")
-                _watch(running, order, results, say)
+            for board in boards:
+                running.append(_start(board, order, resume=board.label in order.resumed))
+            say(f"one pytest process per board, {len(boards)} in all: {order.folder}/BOARD/{LOG}")
+            _watch(running, order, results, say)
         except KeyboardInterrupt:
             interrupted = True
             say("interrupted: every board is wound up")
@@ -98,9 +96,10 @@ def _all_ended(running: list[_Running]) -> Iterator[None]:
 def _start(board: Board, order: Order, *, resume: bool, attempts: int = 1) -> _Running:
     folder = order.folder / board.label
     resume = resume and (folder / NAME).is_file()
-    variables = {name: value for name, value in os.environ.items() if name != VARIABLE}
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        if not resume:
+            _lay_aside(folder)
         log = (folder / LOG).open("ab" if resume else "wb")
     except OSError as error:
         remedy = "choose another --report"
@@ -108,12 +107,19 @@ def _start(board: Board, order: Order, *, resume: bool, attempts: int = 1) -> _R
     try:
         process = subprocess.Popen(
             order.command(board, resume=resume), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-            env=variables, preexec_fn=group_leader(signal.SIGTERM),
+            preexec_fn=group_leader(signal.SIGTERM),
         )  # fmt: skip
     except OSError:
         log.close()
         raise
     return _Running(board, process, log, attempts)
+
+
+def _lay_aside(folder: Path) -> None:
+    """What an earlier run left there must not pass for the words of a process that dies before its first."""
+    (folder / JUNIT).unlink(missing_ok=True)
+    if (folder / NAME).exists():
+        (folder / NAME).replace(folder / BEFORE)
 
 
 def _watch(running: list[_Running], order: Order, results: dict[str, BoardResult], say: Say) -> None:
@@ -122,7 +128,7 @@ def _watch(running: list[_Running], order: Order, results: dict[str, BoardResult
         for one in [some for some in running if has_ended(some.process.pid)]:
             result = _ended(one, order)
             running.remove(one)
-            again = one.attempts <= order.retries and set(result.classes) & {INFRA, BUSY}
+            again = one.attempts <= order.retries and worth_another_try(result)
             say(f"{result.line}{'; once more' if again else ''}")
             if again:
                 running.append(_start(one.board, order, resume=True, attempts=one.attempts + 1))
@@ -133,6 +139,17 @@ def _watch(running: list[_Running], order: Order, results: dict[str, BoardResult
             for one in running:
                 _tell(one, order, say)
         time.sleep(POLL_S)
+
+
+def worth_another_try(result: BoardResult) -> bool:
+    """Where the lab spoiled something, and what it did not spoil need not be measured again: else a FAIL would be."""
+    if not {INFRA, BUSY} & set(result.classes):
+        return False
+    try:
+        header = read_cases(result.folder).header
+    except ConfigError:
+        return True  # no test was begun
+    return not differences(header, header) or not set(result.classes) - {INFRA, BUSY}
 
 
 def _ended(one: _Running, order: Order) -> BoardResult:

@@ -12,10 +12,10 @@ import pytest
 from harness.case import Case
 from harness.errors import BUG, INFRA, HarnessError, failure_class
 from harness.invocation import Invocation, case_of
-from harness.nights.exitcodes import FAIL, PASS, worst_class
-from harness.nights.quarantine import Entry, Quarantine, find_quarantine
 from harness.policy import CLASS_PROPERTY
 from harness.rules import Outcome
+from harness.unattended.exitcodes import FAIL, PASS, worst_class
+from harness.unattended.quarantine import Entry, Quarantine, find_quarantine
 from harness.verdict import Verdict
 
 PROPERTY = "dms_quarantine"

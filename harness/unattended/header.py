@@ -11,9 +11,9 @@ import pytest
 from harness import __version__
 from harness.fingerprint import checkout_of
 from harness.invocation import Invocation, case_of, command_of
-from harness.nights.resume import made_of, settings_of
 from harness.report.casejournal import Header, Planned
 from harness.session import Session
+from harness.unattended.resume import made_of, settings_of
 
 # The writer's argument -> option or setting of pytest.
 JUNIT_SETTINGS = {
@@ -34,6 +34,7 @@ def header_of(config: pytest.Config, invocation: Invocation, items: Sequence[pyt
         harness=__version__, commit=checkout_of(setup.root).commit, settings=_settings(session),
         against=setup.against, made_of={case.key: models[case.model] for case in session.cases},
         tests=tuple(_planned(item) for item in items), junit=_junit(config),
+        run=session.run,
     )  # fmt: skip
 
 

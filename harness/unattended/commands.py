@@ -1,4 +1,4 @@
-"""The console commands `harness quarantine list|add|check`."""
+"""The console commands `harness quarantine list|add|check` and `harness junit`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.errors import ConfigError, HarnessError, printable
 from harness.files import replace_in_order
-from harness.nights.quarantine import FILE, LONGEST_DAYS, Quarantine, read_quarantine
+from harness.unattended.quarantine import FILE, LONGEST_DAYS, Quarantine, read_quarantine
 
 DEVICES, MODELS = Path("devices"), Path("suites/models")
 DEFAULT_DAYS = 30
@@ -37,6 +37,17 @@ def add_quarantine_command(commands: Any) -> None:
     added.set_defaults(command=_add)
     for one in (listed, checked, added):
         one.add_argument("--quarantine", type=Path, default=Path(FILE), metavar="FILE", help="(default: %(default)s)")
+
+
+def add_junit_command(commands: Any) -> None:
+    """`harness junit`."""
+    what = "rebuild the JUnit file of a session from its case journal, also after a crash"
+    parser = commands.add_parser("junit", help=what, description=f"{what}.")
+    parser.add_argument("folder", type=Path, help="report folder of the session, or its cases.journal")
+    parser.add_argument(
+        "--out", type=Path, default=None, metavar="FILE", help="(default: junit.xml beside the journal)"
+    )
+    parser.set_defaults(command=_junit)
 
 
 def _list(parsed: argparse.Namespace) -> str:
@@ -126,3 +137,12 @@ def _cases() -> Iterator[str]:
                     for runtime in profile.runtimes:
                         if file_format(profile, card, variant, runtime):
                             yield Case(device, card.name, variant, runtime).key
+
+
+def _junit(parsed: argparse.Namespace) -> str:
+    from harness.report.casejournal import read_cases
+    from harness.report.rebuild import DEFAULT_NAME, summary, write_junit
+
+    journal = read_cases(parsed.folder)
+    path = write_junit(journal, parsed.out or journal.path.with_name(DEFAULT_NAME))
+    return f"written: {printable(str(path))}: {summary(journal)}"

@@ -1,4 +1,12 @@
-"""The plugin's side of nights: the case journal, failure classes, quarantine, and going on after an interruption."""
+"""What a pytest session needs that nobody watches: the case journal, failure classes, quarantine, and resuming.
+
+journaling.py, header.py   write the case journal while tests run
+resume.py, keptcase.py     which cases of an interrupted run count again, and where they are kept
+forgiving.py               whose fault a failed test is, and what is in quarantine
+quarantine.py              quarantine.toml
+exitcodes.py               one exit status for all cases
+commands.py                harness quarantine, harness junit
+"""
 
 from __future__ import annotations
 
@@ -6,13 +14,13 @@ import pytest
 
 from harness.case import Case
 from harness.invocation import Invocation, case_of
-from harness.nights.forgiving import Forgiving
-from harness.nights.forgiving import note_red as note_red
-from harness.nights.journaling import Journaling
+from harness.unattended.forgiving import Forgiving
+from harness.unattended.forgiving import note_red as note_red
+from harness.unattended.journaling import Journaling
 
 
 def add_options(group: pytest.OptionGroup) -> None:
-    """The options of nights."""
+    """The options of this part."""
     group.addoption(
         "--quarantine", default="", metavar="FILE", help="cases that may fail for now (default: quarantine.toml of the "
         "repository, where there is one)",

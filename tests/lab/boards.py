@@ -209,7 +209,7 @@ class Board:
         )  # fmt: skip
 
     def init(self) -> int:
-        """The id here of the board's first process, its sshd; 0 while it is off. Ids start anew at times: not the least."""
+        """The id here of the board's first process, its sshd, which need not be the least; 0 while it is off."""
         if self._process is None:
             return 0
         parent = self._process.pid

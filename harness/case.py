@@ -13,6 +13,7 @@ from harness.telemetry import Array as Array
 from harness.telemetry import Telemetry, Trace, pack_traces, unpack_traces
 
 STAGES = ("pre", "infer", "post")
+CAMERA = "camera_"
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,30 @@ class Case:
         return f"{self.device}/{self.model}/{self.variant}/{self.runtime}"
 
 
+QUEUE, DROP_STALE, BLOCK = "queue", "drop-stale", "block"
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """When frames come, and what becomes of those that find the consumer busy.
+
+    `fps`: a fixed rate. `timestamps`: a recording's instead, ns from its first frame. `policy`: "queue" keeps every
+    frame in order; "drop-stale" keeps the newest in one waiting slot; "block" lets the camera wait, so that its
+    schedule slips.
+    """
+
+    fps: float = 30.0
+    policy: str = DROP_STALE
+    timestamps: Tuple[int, ...] = ()
+
+
 @dataclass(frozen=True)
 class Plan:
-    """How long to measure. `frames` are per run, a run is one fresh worker process."""
+    """How long to measure. `frames` are per run, a run is one fresh worker process.
+
+    arrivals: the camera that sends the frames, `frames` and more until `minimum_s` of its schedule are through; None:
+    frames go back to back.
+    """
 
     name: str
     frames: int
@@ -45,6 +67,13 @@ class Plan:
     judges_speed: bool = True
     deadline_s: float = 120.0
     seed: int = 0
+    arrivals: Optional[Arrivals] = None
+
+    def __post_init__(self) -> None:
+        """JSON knows mappings and lists only."""
+        if isinstance(self.arrivals, Mapping):
+            found = {**self.arrivals, "timestamps": tuple(self.arrivals.get("timestamps", ()))}
+            object.__setattr__(self, "arrivals", Arrivals(**found))
 
 
 @dataclass(frozen=True)
@@ -170,6 +199,9 @@ class Run:
     marks: scalar measurements by name with the unit in the name (load_ns, rss_steady_bytes, ...).
     facts: what really ran: engine version, precision, threads, providers, placement, hashes.
     predictions: one 2-D float32 array per frame (empty where the run keeps none).
+    camera: of a run at the camera's pace, int64 [frames] each: "index", the number of the camera's frame; "due_ns",
+        when it was due on the monotonic clock; "lateness_ns", how late an idle consumer was woken for it, -1 where
+        nobody waited. Empty where frames went back to back.
     traces: what the sensors told meanwhile, one per probe. facts["phases"] has the start and the end of "frames" and
         of the idle phases "idle_before" and "idle_after" on the same monotonic clock.
     """
@@ -183,12 +215,14 @@ class Run:
     facts: Mapping[str, Any]
     predictions: Tuple[Array, ...] = ()
     traces: Tuple[Trace, ...] = ()
+    camera: Mapping[str, Array] = field(default_factory=dict)
 
     def save(self, folder: Path) -> None:
         """Write run.npz, predictions.npz where there are any, and run.json, which comes last."""
         if self.predictions:
             save_predictions(self.predictions, folder)
         arrays: Dict[str, Any] = {f"stage_{name}": column for name, column in self.stages.items()}
+        arrays.update({f"{CAMERA}{name}": column for name, column in self.camera.items()})
         wires, columns = pack_traces(self.traces)
         arrays.update(columns)
         np.savez(
@@ -217,7 +251,13 @@ class Run:
             facts=raw["facts"],
             predictions=load_predictions(folder),
             traces=unpack_traces(raw["traces"], arrays),
+            camera=camera_columns(arrays),
         )
+
+
+def camera_columns(arrays: Mapping[str, Array]) -> Dict[str, Array]:
+    """Run.camera among arrays that are called camera_NAME."""
+    return {name[len(CAMERA) :]: column for name, column in arrays.items() if name.startswith(CAMERA)}
 
 
 def save_predictions(predictions: Tuple[Array, ...], folder: Path) -> None:

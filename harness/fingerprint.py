@@ -55,6 +55,8 @@ def identity_of(job: Job, profile: DeviceProfile, run: Run) -> dict[str, Any]:
     own = ENGINE_FACTS if profile.simulated else (*MACHINE_FACTS, *TOOL_FACTS, *ENGINE_FACTS)
     found |= {name: _words(run.facts[name]) for name in own if name in run.facts}
     found |= {f"plan_{name}": getattr(job.plan, name) for name in PLAN_FIELDS}
+    if job.plan.arrivals is not None:
+        found["arrivals"] = _digest(vars(job.plan.arrivals))
     return found
 
 

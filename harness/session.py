@@ -20,11 +20,11 @@ from harness.model import ModelCard
 from harness.paired import PairedRun
 from harness.parity import slice_advice
 from harness.prepare import Preparation, Progress, Setup, cases_of, check_card
+from harness.questions import QUESTIONS
 from harness.rules import Outcome
 from harness.running import Runner
-from harness.verdict import Verdict, given, judge, judge_liveness, wants_frames
+from harness.verdict import Verdict, given, judge, wants_frames
 
-ALIVE = "outputs_alive"
 MOST_FRAMES = 20_000
 PAIRED_ACCURACY = {"accuracy_loss_points", "label_flips_percent"}
 ENGINE_FLIPS = "engine_flips_percent"
@@ -157,8 +157,8 @@ class Session:
         return found
 
     def _answers(self, case: Case, metric: str) -> list[Verdict]:
-        if metric == ALIVE:
-            return [judge_liveness(self.measurement(case))]
+        if metric in QUESTIONS:
+            return QUESTIONS[metric](self.measurement(case))
         if metric == lookback.NAME:
             return self._against_baseline(case)
         if metric == against.NAME:

@@ -7,29 +7,17 @@ result, its service time from its start; a loop that starts the next frame when 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Tuple
 
 import numpy as np
 
 from harness.camera.schedule import check_fps, check_timestamps, fixed_rate, repeated
+from harness.case import BLOCK as BLOCK
+from harness.case import DROP_STALE as DROP_STALE
+from harness.case import QUEUE as QUEUE
 from harness.case import Array
+from harness.case import Arrivals as Arrivals
 
 NS = 1e9
-QUEUE, DROP_STALE, BLOCK = "queue", "drop-stale", "block"
-
-
-@dataclass(frozen=True)
-class Arrivals:
-    """When frames come, and what becomes of those that find the consumer busy.
-
-    `fps`: a fixed rate. `timestamps`: a recording's instead, ns from its first frame. `policy`: "queue" keeps every
-    frame in order; "drop-stale" keeps the newest in one waiting slot; "block" lets the camera wait, so that its
-    schedule slips.
-    """
-
-    fps: float = 30.0
-    policy: str = DROP_STALE
-    timestamps: Tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy as np
 
 from harness.camera import Paced
 from harness.camera.policies import NOT_AWAITED, Choice, Taken, as_schedule, paced, policy_named
-from harness.case import Array
+from harness.case import Array, Run
 from harness.frames import Frame
 from harness.owncost import garbage_collector_off
 from harness.pipeline import Clock
@@ -137,6 +137,14 @@ def paced_table(content: bytes) -> Array:
     Columns 3 and on are what harness.pipeline.split_records takes.
     """
     return np.frombuffer(content, np.int64).reshape(-1, COLUMNS)
+
+
+def paced_of_run(run: Run) -> Optional[Paced]:
+    """What became of the camera's frames in a run; None where frames went back to back."""
+    if not run.camera:
+        return None
+    camera, end_ns = run.camera, run.start_ns + run.frame_ns
+    return paced(np.stack([camera["index"], camera["due_ns"], camera["lateness_ns"], run.start_ns, end_ns], axis=1))
 
 
 def paced_of(records: Union[Sequence[PacedRecord], Array]) -> Paced:

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Row, Table
 
-from harness.case import Array, Case, Plan, Run
+from harness.case import CAMERA, Array, Case, Plan, Run, camera_columns
 from harness.errors import HarnessError
 from harness.history.nanoseconds import pack_ns, unpack_ns
 from harness.history.schema import POINT, RAW, RUN, VERDICT
@@ -115,6 +115,7 @@ def _told(run: Run) -> dict[str, Any]:
 def _raw(number: int, run: Run) -> Iterator[dict[str, Any]]:
     columns: dict[str, Array] = {name: getattr(run, name) for name in COLUMNS}
     columns |= {f"{STAGE}{name}": values for name, values in run.stages.items()}
+    columns |= {f"{CAMERA}{name}": values for name, values in run.camera.items()}
     columns |= columns_of(run.traces)
     for name, values in columns.items():
         yield {"run": number, "name": name, "length": len(values), "data": pack_ns(values)}
@@ -157,6 +158,7 @@ def _runs(runs: Iterable[Row[Any]], raws: Iterable[Row[Any]]) -> Iterator[Run]:
         yield Run(
             stages=stages, frame_ns=found["frame_ns"], start_ns=found["start_ns"], cpu_ns=found["cpu_ns"],
             warmup_ns=found["warmup_ns"], marks=table(run.marks), facts=facts, traces=traces,
+            camera=camera_columns(found),
         )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from harness.budgets import DERIVED
-from harness.case import Array, Case, Run
+from harness.case import CAMERA, Array, Case, Run
 from harness.energy import Energy
 from harness.errors import HarnessError
 from harness.history.traces import columns_of
@@ -143,7 +143,7 @@ def _parity(parity: Parity | None) -> Mapping[str, Any] | None:
 
 
 def _run(run: Run) -> Mapping[str, Any]:
-    columns = {**run.stages, "frame": run.frame_ns, "start": run.start_ns, "warmup": run.warmup_ns}
+    columns = {**run.stages, "frame": run.frame_ns, "start": run.start_ns, "warmup": run.warmup_ns, **_camera(run)}
     return {
         "facts": run.facts, "marks": run.marks,
         "nanoseconds": {name: _column(values) for name, values in columns.items()},
@@ -151,6 +151,10 @@ def _run(run: Run) -> Mapping[str, Any]:
         "traces": [one.to_wire() for one in run.traces],
         "trace_columns": {name: encode_ns(values) for name, values in columns_of(run.traces).items()},
     }  # fmt: skip
+
+
+def _camera(run: Run) -> Mapping[str, Array]:
+    return {f"{CAMERA}{name}": values for name, values in run.camera.items()}
 
 
 def _column(values: Array) -> Mapping[str, Any] | None:

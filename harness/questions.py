@@ -1,0 +1,12 @@
+"""QUESTIONS: what can be asked of a measured case beside its budgets, by name. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from harness.measurement import Measurement
+from harness.verdict import Verdict, judge_liveness
+
+QUESTIONS: dict[str, Callable[[Measurement], list[Verdict]]] = {
+    "outputs_alive": lambda measurement: [judge_liveness(measurement)],
+}

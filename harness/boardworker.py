@@ -11,7 +11,7 @@ It holds the board's lock meanwhile, and leaves a lease (boardlock.py), which
 What it did is in RUN_FOLDER/journal (journal.py), each record on disk before it goes on:
 {"kind": "start", "run", "boot_id", "pid", "planned"}   planned: timed frames, rounds of a pair, 0 of a survey
 {"kind": "said", "phase", "done", "total"}              progress: at every change of phase, else once a second
-{"kind": "frames", "first", "count", "data"}            timed frames, between two chunks of them: see `salvage`
+{"kind": "frames", "first", "count", "columns", "data"} timed frames, between two chunks of them: see `salvage`
 {"kind": "file", "name", "size", "sha256"}              a result that is whole and on disk
 {"kind": "end", "status", "frames"}                     nothing comes after it
 
@@ -33,15 +33,18 @@ import sys
 import time
 import traceback
 import zlib
+from functools import partial
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Mapping
+from typing import Any, Dict, Iterable, List, Mapping, Optional
+
+import numpy as np
 
 from harness.agent import carry_out, leave_error
 from harness.boardlock import Holder, Lock, boot_id, release
 from harness.case import Array
 from harness.errors import BusyError
 from harness.journal import Journal
-from harness.pipeline import split_records, table_of
+from harness.pipeline import CAMERA_RECORD, RECORD, split_records, table_of
 
 WRITE_FAILED, BUSY, ALONE = 74, 75, 76
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
@@ -85,9 +88,11 @@ def _end_in(seconds: float) -> None:
 def _work(folder: Path, telling: _Telling) -> int:
     """From the first record to the last."""
     status, text = 0, (folder / "job.json").read_text(encoding="utf-8")
-    telling.start(planned(json.loads(text)))
+    job = json.loads(text)
+    telling.start(planned(job))
+    columns = CAMERA_RECORD if job.get("plan", {}).get("arrivals") else RECORD
     try:
-        carry_out(text, folder, telling.say, telling.recorded)
+        carry_out(text, folder, telling.say, partial(telling.recorded, columns))
     except BaseException as error:
         status = _failed(error, folder)
     if status != WRITE_FAILED:
@@ -159,11 +164,11 @@ class _Telling:
         self._asked.require()
         self._keep({"kind": "said", "phase": phase, "done": done, "total": total})
 
-    def recorded(self, first: int, content: bytes) -> None:
-        count = len(table_of(content))
+    def recorded(self, columns: int, first: int, content: bytes) -> None:
+        count = len(table_of(content, columns))
         self._frames = first + count
         data = base64.b64encode(zlib.compress(content, 1)).decode("ascii")
-        self._keep({"kind": "frames", "first": first, "count": count, "data": data})
+        self._keep({"kind": "frames", "first": first, "count": count, "columns": columns, "data": data})
 
     def end(self, status: int) -> None:
         """Results are told once they are on disk, with their names."""
@@ -201,20 +206,23 @@ def _sync(path: Path) -> None:
 
 def salvage(records: Iterable[Mapping[str, Any]]) -> Dict[str, Array]:
     """The timed frames of a journal up to the first gap, as the columns of `split_records`."""
-    content, frames = b"", 0
+    found: List[Array] = []
+    frames = 0
     for one in (one for one in records if one.get("kind") == "frames"):
         chunk = _chunk(one)
-        if chunk is None or one["first"] != frames or one["count"] != len(table_of(chunk)):
+        if chunk is None or one["first"] != frames or one["count"] != len(chunk):
             break
-        content, frames = content + chunk, frames + one["count"]
-    return split_records(table_of(content))
+        found.append(chunk)
+        frames += one["count"]
+    return split_records(np.concatenate(found) if found else [])
 
 
-def _chunk(record: Mapping[str, Any]) -> Any:
-    """The bytes of a chunk; None where the record is not whole."""
+def _chunk(record: Mapping[str, Any]) -> Optional[Array]:
+    """The records of a chunk; None where it is not whole."""
     try:
         content = zlib.decompress(base64.b64decode(record["data"], validate=True))
-        return content if len(table_of(content)) else None
+        table = table_of(content, record["columns"])
+        return table if len(table) else None
     except (KeyError, TypeError, ValueError, zlib.error):
         return None
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from harness.camera import NS, period_ns
+from harness.case import Plan
 from harness.errors import ConfigError, unknown
 from harness.metrics import METRICS
 from harness.model import ModelCard
@@ -13,6 +15,10 @@ from harness.profile import DeviceProfile
 
 EMBEDDED = {"frame_p99_ms": 30.0, "fps_mean": 30.0}
 MB_PER_MIB = 2**20 / 1e6
+# At a camera's pace: a machine that is busier than the camera lets it be falls behind for ever.
+MAY_MISS = 0.01
+KEEPS_UP = {"camera_utilisation_percent": 100.0}
+FROM_ARRIVAL = {f"frame_{name}_ms": f"response_{name}_ms" for name in ("p50", "p90", "p95", "p99", "p999", "max")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +74,27 @@ def budgets_of(profile: DeviceProfile, card: ModelCard) -> tuple[Budget, ...]:
     replaced = {one.metric for one in general}
     tailored = [_tailored(one, own) for one in general] + [one for one in own.values() if one.metric not in replaced]
     return tuple(sorted({*gates, *tailored}, key=lambda one: (one.metric, not one.gate, one.limit)))
+
+
+def at_the_cameras_pace(budgets: Iterable[Budget], plan: Plan) -> tuple[Budget, ...]:
+    """The same for a plan with a camera: what limits a frame's time limits its response too, dropped frames included.
+
+    As many frames as P99 lets miss may lack a result: a camera of 30 fps gives no machine more than 30 fps.
+    """
+    arrivals = plan.arrivals
+    if arrivals is None:
+        return tuple(budgets)
+    sent = NS / period_ns(arrivals)
+    own = list(_budgets(KEEPS_UP, True, f"the camera's pace, {sent:.4g} fps"))
+    for one in budgets:
+        if one.metric == "fps_mean" and one.limit > (1 - MAY_MISS) * sent:
+            source = f"{one.source}: of {sent:.4g} fps that the camera sends, 1 % may miss"
+            own.append(replace(one, limit=min(one.limit, (1 - MAY_MISS) * sent), source=source))
+            continue
+        own.append(one)
+        if one.metric in FROM_ARRIVAL:
+            own.append(replace(one, metric=FROM_ARRIVAL[one.metric]))
+    return tuple(sorted(own, key=lambda one: (one.metric, not one.gate, one.limit)))
 
 
 def budgets_for(budgets: Iterable[Budget], metric: str) -> tuple[Budget, ...]:

@@ -185,7 +185,7 @@ class Invocation:
 
     def _new_session(self) -> Session:
         from harness.model import find_cards
-        from harness.plans import plan_named
+        from harness.plans import plan_named, plan_with_camera
         from harness.prepare import Setup
         from harness.session import Session
 
@@ -202,7 +202,8 @@ class Invocation:
             sys.path.append(str(root))  # for the score functions of a team's own package
         setup = Setup(
             profile=profile, cards=find_cards(models, root / self.config.getini("dms_models")), named=bool(models),
-            plan=plan_named(option("--plan"), profile.judges_speed), work=self.folder / "runs",
+            plan=plan_with_camera(plan_named(option("--plan"), profile.judges_speed), option("--camera")),
+            work=self.folder / "runs",
             cache=root / ".cache" / "dms-harness", root=root, tail=TAILS[self.policy],
             baselines=root / self.config.getini("dms_baselines"),
             history=_history(option("--history"), root), against=option("--against"),
@@ -280,6 +281,8 @@ def _made_for(case: Case, session: Session, definition: pytest.Item) -> bool:
     if definition.get_closest_marker("labelled") and not card.labelled:
         return False
     if definition.get_closest_marker("paired") and not session.setup.against:
+        return False
+    if definition.get_closest_marker("camera") and session.setup.plan.arrivals is None:
         return False
     return not definition.get_closest_marker("derived") or bool(card.variants[case.variant].parent)
 

@@ -8,6 +8,7 @@ import platform
 import tempfile
 import time
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import IO, Any, Callable, Dict, Iterator, List, Sequence, Tuple
@@ -15,12 +16,18 @@ from typing import IO, Any, Callable, Dict, Iterator, List, Sequence, Tuple
 import numpy as np
 
 from harness.caching import look_for_cache
-from harness.case import STAGES, Array, Job, Run
+from harness.camera import due_ns, frames_within
+from harness.camera.pacing import pace, waiting_of
+from harness.case import STAGES, Array, Arrivals, Job, Run
+from harness.errors import ConfigError
 from harness.footprint import Footprint
 from harness.frames import Frame, read_pack
 from harness.liveness import look_alive
 from harness.owncost import garbage_collector_off, own_cost
 from harness.pipeline import (
+    CAMERA_COLUMNS,
+    CAMERA_RECORD,
+    RECORD,
     Clock,
     Pipeline,
     push,
@@ -33,11 +40,13 @@ from harness.probes.machine import machine_facts
 from harness.runtimes import Runtime, open_runtime
 from harness.tasks import open_task
 from harness.tasks.preprocess import RESIZER
+from harness.telling import told_meanwhile
 from harness.warmup import CHUNK_NS, Say, chunk_frames, warm_up
 from harness.watch import Watch
 from harness.windows import COMPOSED, Windows, children_cpu_ns, engine_marks, is_windowed, predict, while_saying
 
 Recorded = Callable[[int, bytes], None]
+NO_PACE = "a tool that times whole windows of frames takes none at a camera's pace"
 
 
 def ignore_records(first: int, content: bytes) -> None:
@@ -88,6 +97,8 @@ class _Recording:
         self._clock: Clock = getattr(runtime, "clock", time.perf_counter_ns)
         own_cpu_clock: Clock = getattr(runtime, "clock", time.thread_time_ns)
         self._windowed = is_windowed(runtime)
+        if self._windowed and job.timed and job.plan.arrivals is not None:
+            raise ConfigError(NO_PACE, where=job.case.key, remedy="leave --camera out, or choose another plan")
         self._cpu_clock: Clock = own_cpu_clock if runtime.in_calling_thread else _no_clock
         self._footprint = Footprint(runtime, job.telemetry.gpu)
         self._marks, self._facts = self._footprint.marks, self._footprint.facts
@@ -215,10 +226,27 @@ class _Recording:
 
     def _timed_frames(self, pipeline: Pipeline, chunk: int) -> Dict[str, Array]:
         """The columns of the timed frames."""
+        arrivals = self._job.plan.arrivals
         with tempfile.TemporaryFile() as records:
             with self._footprint.timed_frames(), self._watch.phase("frames"):
-                self._time_frames(pipeline, records, chunk)
-            return split_records(read_records(records))
+                if arrivals is None:
+                    self._time_frames(pipeline, records, chunk)
+                else:
+                    self._pace_frames(pipeline, records, arrivals)
+            return split_records(read_records(records, RECORD if arrivals is None else CAMERA_RECORD))
+
+    def _pace_frames(self, pipeline: Pipeline, records: IO[bytes], arrivals: Arrivals) -> None:
+        """Push the frames that the camera sends in the plan's time; a chunk is handed on while nothing is due."""
+        least_s, done = max(self._job.plan.minimum_s, self._watch.least_s), 0
+        count = max(self._job.plan.frames, frames_within(arrivals, least_s))
+        self._facts["arrivals"] = asdict(arrivals)
+        schedule, waiting = due_ns(arrivals, count), waiting_of(self._runtime)
+        with told_meanwhile() as tell:
+            tell(self._say, "measuring", 0, count)
+            for chunk in pace(self._frames, pipeline, schedule, arrivals.policy, waiting, self._cpu_clock):
+                tell(self._recorded, done, write_records(chunk, records))
+                done += len(chunk)
+                tell(self._say, "measuring", int(chunk[-1][0]) + 1, count)
 
     def _time_frames(self, pipeline: Pipeline, records: IO[bytes], chunk: int) -> None:
         """Push the plan's frames; each chunk goes to a file, so that a long run does not measure its own records."""
@@ -246,6 +274,7 @@ class _Recording:
             marks=engine_marks(self._marks) if self._windowed else self._marks,
             facts=self._facts,
             traces=self._watch.traces,
+            camera={name: columns[name] for name in CAMERA_COLUMNS if name in columns},
         )
 
 

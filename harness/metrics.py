@@ -8,8 +8,12 @@ from typing import Literal
 
 import numpy as np
 
+from harness.camera import arrivals_of
+from harness.camera.pacing import paced_of_run
+from harness.cameratimes import CameraTimes, camera_times, censored_response_ns
 from harness.case import STAGES, Array, Run
 from harness.energy import Energy, energy_of
+from harness.fpsstability import Stability, fps_stability
 from harness.placement import (
     batch_norms_left,
     float32_share_percent,
@@ -21,6 +25,7 @@ from harness.stats.bounds import minimum_frames, nearest_rank
 from harness.surroundings import Temperatures, temperatures, throttled_share, utilisation_percent
 
 MS, MB = 1e6, 1e6
+RESPONSE = "response"
 WINDOW_FRAMES = 30
 MINIMUM_WINDOWS = 20
 # The lower quartile is the typical time: other load moves it least. p95 stands for the tail.
@@ -59,7 +64,7 @@ class Metric:
 
 
 def _latency_metrics() -> Iterator[Metric]:
-    for stage in (*STAGES, "frame"):
+    for stage in (*STAGES, "frame", RESPONSE):
         for label, share in PERCENTILES.items():
             yield Metric(
                 name=f"{stage}_{label}_ms", unit="ms", better="less",
@@ -70,16 +75,70 @@ def _latency_metrics() -> Iterator[Metric]:
 
 
 def stage_times(run: Run, stage: str) -> Array:
-    """Nanoseconds of one stage, or of the whole frame, in frame order."""
+    """Nanoseconds of one stage, or of the whole frame, in frame order; all that a gate counts.
+
+    "response" runs from the scheduled arrival, in the order of the camera's frames, and is infinite for dropped ones.
+    """
+    if stage == RESPONSE:
+        paced = paced_of_run(run)
+        return np.zeros(0) if paced is None else censored_response_ns(paced)
     return run.frame_ns if stage == "frame" else run.stages[stage]
 
 
-def _percentile(stage: str, share: float) -> Callable[[Run], float]:
-    return lambda run: nearest_rank(stage_times(run, stage), share) / MS
+def completed_times(run: Run, stage: str) -> Array:
+    """The same without frames that were dropped: what percentiles are told of."""
+    times = stage_times(run, stage)
+    return times[np.isfinite(times)] if stage == RESPONSE else times
 
 
-def _largest(stage: str) -> Callable[[Run], float]:
-    return lambda run: float(stage_times(run, stage).max()) / MS
+def _percentile(stage: str, share: float) -> Callable[[Run], float | None]:
+    return _of_times(stage, lambda times: nearest_rank(times, share) / MS)
+
+
+def _largest(stage: str) -> Callable[[Run], float | None]:
+    return _of_times(stage, lambda times: float(times.max()) / MS)
+
+
+def _of_times(stage: str, of: Callable[[Array], float]) -> Callable[[Run], float | None]:
+    def told(run: Run) -> float | None:
+        times = completed_times(run, stage)
+        return of(times) if len(times) else None
+
+    return told
+
+
+def camera_times_of(run: Run) -> CameraTimes | None:
+    """What a camera's frames waited and took; None where frames went back to back."""
+    paced, arrivals = paced_of_run(run), arrivals_of(run)
+    return None if paced is None or arrivals is None else camera_times(paced, arrivals)
+
+
+def stability_of(run: Run) -> Stability | None:
+    """Results per second at the camera's pace; None where frames went back to back."""
+    paced, arrivals = paced_of_run(run), arrivals_of(run)
+    return None if paced is None or arrivals is None else fps_stability(paced, arrivals)
+
+
+def _camera(of: Callable[[CameraTimes], float | None]) -> Callable[[Run], float | None]:
+    def told(run: Run) -> float | None:
+        found = camera_times_of(run)
+        return None if found is None else of(found)
+
+    return told
+
+
+def _at_pace(
+    of: Callable[[Stability], float | None], back_to_back: Callable[[Run], float]
+) -> Callable[[Run], float | None]:
+    """Of whole seconds where a camera sends the frames."""
+
+    def told(run: Run) -> float | None:
+        if not run.camera:
+            return back_to_back(run)
+        found = stability_of(run)
+        return None if found is None else of(found)
+
+    return told
 
 
 def window_fps(run: Run) -> Array:
@@ -174,11 +233,24 @@ def _exact(name: str, unit: str, better: Literal["less", "more"], of: Callable[[
 _WINDOWS = WINDOW_FRAMES * MINIMUM_WINDOWS
 _P99 = minimum_frames(0.99)
 _OTHER = (
-    Metric(name="fps_mean", unit="1/s", better="more", frames=True, of=_mean_fps),
-    Metric(name="fps_fluctuation_percent", unit="%", better="less", frames=True,
-           of=_fluctuation, min_frames=_WINDOWS),
-    Metric(name="fps_worst_window", unit="1/s", better="more", frames=True,
-           of=_worst_window, min_frames=WINDOW_FRAMES),
+    Metric(name="fps_mean", unit="1/s", better="more", frames=True, of=_at_pace(lambda one: one.mean_fps, _mean_fps)),
+    Metric(name="fps_fluctuation_percent", unit="%", better="less", frames=True, min_frames=_WINDOWS,
+           of=_at_pace(lambda one: one.fluctuation_percent, _fluctuation)),
+    Metric(name="fps_worst_window", unit="1/s", better="more", frames=True, min_frames=WINDOW_FRAMES,
+           of=_at_pace(lambda one: one.worst_fps, _worst_window)),
+    Metric(name="deadline_misses_percent", unit="%", better="less", frames=True,
+           of=_camera(lambda one: 100 * one.misses.missed / one.misses.frames)),
+    Metric(name="dropped_per_10000", unit="frames", better="less", frames=True,
+           of=_camera(lambda one: one.dropped_per_10000)),
+    Metric(name="age_at_output_max_ms", unit="ms", better="less", frames=True,
+           of=_camera(lambda one: one.age_at_output.max_ms)),
+    Metric(name="age_of_result_max_ms", unit="ms", better="less", frames=True,
+           of=_camera(lambda one: one.age_of_result.max_ms if one.age_of_result else None)),
+    Metric(name="camera_utilisation_percent", unit="%", better="less", frames=True,
+           of=_camera(lambda one: 100 * one.utilisation)),
+    Metric(name="backlog_frames", unit="frames", better="less", frames=True, of=_camera(lambda one: one.backlog)),
+    Metric(name="camera_lateness_p99_ms", unit="ms", better="less", frames=True,
+           of=_camera(lambda one: one.lateness_p99_ms)),
     Metric(name="frame_p99_over_p50", unit="x", better="less", frames=True, of=_tail_ratio, min_frames=_P99),
     Metric(name="longest_gap_ms", unit="ms", better="less", frames=True, of=_longest_gap, min_frames=2),
     Metric(name="frame_cpu_p25_ms", unit="ms", better="less", frames=True, of=_cpu_percentile(0.25),
@@ -234,4 +306,9 @@ def worst(metric: Metric, values: Sequence[float]) -> float:
     return min(values) if metric.better == "more" else max(values)
 
 
+OF_A_CAMERA = (
+    "deadline_misses_percent", "dropped_per_10000", "age_at_output_max_ms", "age_of_result_max_ms",
+    "camera_utilisation_percent", "backlog_frames", "camera_lateness_p99_ms",
+    *(one.name for one in _latency_metrics() if one.name.startswith(f"{RESPONSE}_")),
+)  # fmt: skip
 METRICS: dict[str, Metric] = {one.name: one for one in (*_latency_metrics(), *_OTHER)}

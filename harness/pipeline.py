@@ -15,7 +15,11 @@ from harness.tasks.preprocess import Preprocess
 
 Clock = Callable[[], int]
 Tensors = Dict[str, Array]
-Record = Tuple[int, int, int, int, int, int, int, int, int]
+Record = Tuple[int, ...]
+# A record of `push`; at the camera's pace three more stand before it: number, due, lateness (harness/camera/pacing.py).
+RECORD = 9
+CAMERA_RECORD = 3 + RECORD
+CAMERA_COLUMNS = ("index", "due_ns", "lateness_ns")
 
 
 class Pipeline:
@@ -92,21 +96,25 @@ def write_records(records: Sequence[Record], file: IO[bytes]) -> bytes:
     return content
 
 
-def read_records(file: IO[bytes]) -> Array:
-    """All records of a file as int64 [frames, 9]."""
+def read_records(file: IO[bytes], columns: int = RECORD) -> Array:
+    """All records of a file as int64 [frames, columns]."""
     file.seek(0)
-    return table_of(file.read())
+    return table_of(file.read(), columns)
 
 
-def table_of(content: bytes) -> Array:
-    """What `write_records` wrote as int64 [frames, 9]; ValueError where it is not whole."""
-    return np.frombuffer(content, np.int64).reshape(-1, 9)
+def table_of(content: bytes, columns: int = RECORD) -> Array:
+    """What `write_records` wrote as int64 [frames, columns]; ValueError where it is not whole."""
+    return np.frombuffer(content, np.int64).reshape(-1, columns)
 
 
 def split_records(records: Union[Sequence[Record], Array]) -> Dict[str, Array]:
-    """Records as int64 nanosecond columns: start, pre, infer, post, frame, cpu."""
-    table = np.asarray(records, np.int64).reshape(-1, 9)
+    """Records as int64 nanosecond columns: start, pre, infer, post, frame, cpu; of wider ones CAMERA_COLUMNS too."""
+    wide = len(records) > 0 and len(records[0]) == CAMERA_RECORD
+    table = np.asarray(records, np.int64).reshape(-1, CAMERA_RECORD if wide else RECORD)
+    camera = {name: table[:, number] for number, name in enumerate(CAMERA_COLUMNS)} if wide else {}
+    table = table[:, -RECORD:]
     return {
+        **camera,
         "start": table[:, 0],
         "pre": table[:, 2] - table[:, 1],
         "infer": table[:, 4] - table[:, 3],

@@ -40,7 +40,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--models", default="", metavar="A,B", help="names in suites/models or folders with a card (default: all)"
     )
-    group.addoption("--plan", default="standard", help="smoke, standard or soak (default: standard)")
+    group.addoption("--plan", default="standard", metavar="NAME", help="smoke, standard (default), camera (100 s of a "
+        "30 fps camera), soak (10 min of it) or soak-60")  # fmt: skip
+    group.addoption("--camera", default="", metavar="FPS[:POLICY]", help="have a camera send the frames: 30, 60:queue, "
+        "or a recording's timestamps.csv:drop-stale; policies drop-stale (default), queue, block")  # fmt: skip
     group.addoption("--policy", default="pr", choices=("pr", "nightly", "release"), help="which outcomes are red")
     group.addoption(
         "--against", default="", metavar="BUILD",
@@ -71,6 +74,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the markers; nothing is read before a case is asked for."""
     config.addinivalue_line("markers", "labelled: make the test only for cases whose card names labels")
     config.addinivalue_line("markers", "paired: make the test only where --against names another build")
+    config.addinivalue_line("markers", "camera: make the test only where a camera sends the frames")
     config.addinivalue_line("markers", "derived: make the test only for variants with a parent")
     config.stash[_INVOCATION] = invocation = Invocation(config)
     unattended.register(config, invocation)

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from harness.camera.pacing import paced_of_run
+from harness.cameratimes import generator_fault
 from harness.case import Array, Run
 from harness.profile import Conditions
 from harness.surroundings import CELSIUS, EVENTS, RATED_EVENTS, STATE, columns, start_c
@@ -46,7 +48,15 @@ def passing_faults(run: Watched, wanted: Conditions) -> list[str]:
     ended = dict.fromkeys(f"sensors: {trace.ended}" for trace in run.traces if trace.ended)
     watched = [one for trace in run.traces for one in _watched(trace, run)]
     silent = dict.fromkeys(fault for one in watched if (fault := one.silence))
-    return [*ended, *silent, *_throttles(watched, run, wanted), *_moved_clocks(watched), *_too_hot(run, wanted)]
+    throttles = _throttles(watched, run, wanted)
+    return [*ended, *silent, *throttles, *_moved_clocks(watched), *_too_hot(run, wanted), *_late_camera(run)]
+
+
+def _late_camera(run: Watched) -> Iterator[str]:
+    """Frames that did not come when the camera sends them are another experiment."""
+    paced = paced_of_run(run) if isinstance(run, Run) else None
+    if paced is not None and (fault := generator_fault(paced)):
+        yield fault
 
 
 def _states(run: Run, wanted: Conditions) -> Iterator[str]:

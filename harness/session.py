@@ -11,9 +11,18 @@ from typing import Any
 
 from harness import against, lookback
 from harness.answers import Answers
-from harness.budgets import MB_PER_MIB, Budget, budgets_for, budgets_of, check_metric, tolerances_of
+from harness.budgets import (
+    MB_PER_MIB,
+    Budget,
+    at_the_cameras_pace,
+    budgets_for,
+    budgets_of,
+    check_metric,
+    tolerances_of,
+)
 from harness.case import Array, Case, Job, Run
 from harness.errors import HarnessError
+from harness.events.filtering import filtering_of
 from harness.fingerprint import identity_of, provenance_of
 from harness.measurement import FLIPS, Measurement
 from harness.model import ModelCard
@@ -232,7 +241,7 @@ class Session:
 
     def budgets(self, case: Case) -> tuple[Budget, ...]:
         """All limits of the case's model on the device."""
-        return budgets_of(self.setup.profile, self.cases[case])
+        return at_the_cameras_pace(budgets_of(self.setup.profile, self.cases[case]), self.setup.plan)
 
     def predict(self, case: Case, labelled: Path) -> Run:
         """The case's predictions for a prepared pack, from one fresh worker, untimed.
@@ -269,7 +278,7 @@ class Session:
             case=case, plan=self.setup.plan, runs=found.runs, discarded=found.discarded,
             wanted=self.setup.profile.conditions,
             device_memory_mb=memory_mib * MB_PER_MIB if memory_mib else None,
-            simulated=self.setup.profile.simulated,
+            simulated=self.setup.profile.simulated, filtering=filtering_of(self.cases[case]),
         )  # fmt: skip
 
     def _labels_to_predict(self, case: Case) -> str:

@@ -18,7 +18,7 @@ from harness.stats.bounds import ALPHA
 from harness.wording import sentence_of, unmeasured
 
 # "Under" means under for these; everywhere else a value at its limit is within it.
-STRICT = ("accuracy_loss_points", "fps_fluctuation_percent")
+STRICT = ("accuracy_loss_points", "fps_fluctuation_percent", "camera_utilisation_percent")
 # One frame of a hundred is a whole point: fewer labelled frames than this say nothing about a limit.
 INFRA = "INFRA"
 OTHER_LOAD = "other load took more than 5 % of the cores while power was measured: stop it and run again"

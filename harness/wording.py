@@ -12,7 +12,7 @@ from harness.budgets import DERIVED, Budget
 from harness.case import STAGES
 from harness.context import background_share
 from harness.measurement import CAMERA_FPS, Measurement
-from harness.metrics import METRICS, MINIMUM_WINDOWS, WINDOW_FRAMES
+from harness.metrics import METRICS, MINIMUM_WINDOWS, OF_A_CAMERA, WINDOW_FRAMES
 from harness.rules import Outcome, Ruling
 from harness.stats.bounds import ALPHA, rate_bounds
 
@@ -115,6 +115,7 @@ _HEAT = "let the device cool, see to its fan or heat sink, or choose a power mod
 _LOAD = "look for other load, then for work that could run on another unit"
 _ENERGY = "see which rail takes it, then precision, power mode and how much of the model runs on the accelerator"
 _PLACEMENT = "see which nodes the unit refused (the engine's log names them), and change them or the engine's version"
+_CAMERA = "see in the report which seconds lack results: a stall, another load, or a model slower than the camera"
 _FUSION = "look at the nodes between a convolution and its activation: export again, or fold them"
 NEXT_STEPS = {
     "placed_share_percent": _PLACEMENT,
@@ -126,6 +127,16 @@ NEXT_STEPS = {
     "unfused_share_percent": _FUSION,
     "batch_norms_left": _FUSION,
     "engine_flips_percent": "compare preprocessing, precision and quantisation of the two engines, output by output",
+    "deadline_misses_percent": _CAMERA,
+    "dropped_per_10000": _CAMERA,
+    "age_at_output_max_ms": _CAMERA,
+    "age_of_result_max_ms": _CAMERA,
+    "camera_utilisation_percent": "make the model faster, or let the camera send fewer frames",
+    "backlog_frames": _CAMERA,
+    "camera_lateness_p99_ms": "stop what else runs there, or give the run a core of its own",
+    "response_p99_ms": _CAMERA,
+    "response_p999_ms": _CAMERA,
+    "response_max_ms": _CAMERA,
     "fps_fluctuation_percent": "look for other load, for heat and for clocks that change",
     "peak_memory_mb": _MEMORY,
     "memory_share_percent": _MEMORY,
@@ -178,6 +189,8 @@ def unmeasured(metric: str, measurement: Measurement) -> str:
             "engine_flips_percent": "no other engine of this device ran the variant",
             "net_power_w": "the profile names no power sensor ([power])",
         }.get(metric, "no labels: accuracy was not measured")
+    if metric in OF_A_CAMERA and measurement.plan.arrivals is None:
+        return "frames went back to back: --plan=camera or --camera=30 has a camera send them"
     frames = min((len(run.frame_ns) for run in measurement.runs), default=0)
     needed = METRICS[metric].min_frames
     if frames < needed:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 from traces import BEGIN_S, PERIOD_S, milliwatt, run_of, trace, working
 
-from harness.case import STAGES
-from harness.metrics import METRICS, stage_times, window_fps
+from harness.case import STAGES, Arrivals
+from harness.metrics import METRICS, OF_A_CAMERA, completed_times, stage_times, window_fps
 from harness.telemetry import Channel, PowerRule, Telemetry
 from harness.unchanged import EXACT
 
 MS = 1_000_000
-STAGES_AND_FRAME = (*STAGES, "frame")
+STAGES_AND_FRAME = (*STAGES, "frame", "response")
 LADDER = np.random.default_rng(0).permutation(np.arange(1, 3001)) * MS
 
 
@@ -136,7 +136,7 @@ TOLD = {
 def test_every_metric_is_tried_by_hand():
     latency = {f"{stage}_{label}_ms" for stage in ("pre", "infer", "post", "frame") for label in
                ("p25", "p50", "p90", "p95", "p99", "p999", "max")}  # fmt: skip
-    assert set(METRICS) == latency | set(EXPECTED) | set(SENSED) | set(TOLD) | set(EXACT)
+    assert set(METRICS) == latency | set(EXPECTED) | set(SENSED) | set(TOLD) | set(EXACT) | set(OF_A_CAMERA)
 
 
 @pytest.mark.parametrize(
@@ -242,5 +242,35 @@ def test_a_simulated_run_gives_every_metric_a_finite_number_or_none(make_job, qu
     assert all(math.isfinite(one) and one >= -1e-9 for one in values.values() if one is not None)
     assert {name for name, one in values.items() if one is None} == {
         "pss_mb", "gpu_memory_mb", "cpu_utilisation_percent", "gpu_utilisation_percent", "memory_controller_percent",
-        "float32_share_percent", "unfused_share_percent", "batch_norms_left", *TOLD,
+        "float32_share_percent", "unfused_share_percent", "batch_norms_left", *TOLD, *OF_A_CAMERA,
     }  # fmt: skip
+    paced = measured(make_job(plan=replace(quick, frames=3000, arrivals=Arrivals())))
+    assert all(METRICS[name].value(paced) is not None for name in OF_A_CAMERA)
+
+
+# 700 results of a camera of 50 fps, 12 ms after each frame was due; number 300 was displaced by a newer one.
+OF_50_FPS = {
+    "response_p25_ms": 12, "response_p50_ms": 12, "response_p90_ms": 12, "response_p95_ms": 12, "response_p99_ms": 12,
+    "response_max_ms": 12, "deadline_misses_percent": 100 / 701, "dropped_per_10000": 1e4 / 701,
+    "age_at_output_max_ms": 12, "age_of_result_max_ms": 52, "camera_utilisation_percent": 50, "backlog_frames": 0,
+    "camera_lateness_p99_ms": 0.1, "longest_gap_ms": 40, "fps_mean": 699 / 14, "fps_worst_window": 49,
+}  # fmt: skip
+
+
+def of_50_fps(make_run):
+    index = np.delete(np.arange(701), 300)
+    camera = {"index": index, "due_ns": index * 20 * MS, "lateness_ns": np.full(700, MS // 10)}
+    facts = {"arrivals": asdict(Arrivals(50.0))}
+    return make_run(np.full(700, 10 * MS), start_ns=camera["due_ns"] + 2 * MS, camera=camera, facts=facts)
+
+
+@pytest.mark.parametrize(("metric", "expected"), OF_50_FPS.items())
+def test_what_a_camera_is_told_by_hand(make_run, metric, expected):
+    assert value(metric, of_50_fps(make_run)) == pytest.approx(expected)
+
+
+def test_a_gate_counts_the_dropped_frame_where_it_was_and_percentiles_leave_it_out(make_run):
+    run = of_50_fps(make_run)
+    assert np.flatnonzero(np.isinf(stage_times(run, "response"))).tolist() == [300]
+    assert len(completed_times(run, "response")) == 700
+    assert value("response_p999_ms", run) is None

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from traces import BEGIN_S, END_S, run_of, trace
 
+from harness.case import Arrivals
 from harness.preconditions import faults, passing_faults
 from harness.profile import Conditions
 from harness.telemetry import Channel, empty_trace
@@ -392,3 +393,23 @@ def test_without_sensors_nothing_is_said_where_nothing_is_asked():
 def test_a_run_that_does_not_tell_when_its_frames_ran_is_not_clean_where_something_was_to_be_watched():
     assert plain(trace({OC1: 0.0}), phases={})[0].startswith("sensors: board told nothing for")
     assert plain(trace({HEAT: 40.0}), phases={}) == []
+
+
+def at_pace(make_run, lateness_ms):
+    due_ns = np.arange(300) * 20_000_000
+    lateness_ns = np.full(300, round(lateness_ms * 1e6))
+    camera = {"index": np.arange(300), "due_ns": due_ns, "lateness_ns": lateness_ns}
+    return make_run(
+        np.full(300, 10_000_000), start_ns=due_ns + lateness_ns, camera=camera,
+        facts={"arrivals": vars(Arrivals(50.0))},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("lateness_ms", "late"), [(0.05, False), (0.19, False), (0.21, True), (3, True)])
+def test_frames_that_come_late_themselves_are_another_experiment_and_worth_another_try(make_run, lateness_ms, late):
+    found = passing_faults(at_pace(make_run, lateness_ms), Conditions())
+    assert [one[:48] for one in found] == (["the frames did not come at the camera's pace: a "] if late else [])
+
+
+def test_back_to_back_nobody_is_late(make_run):
+    assert passing_faults(make_run(np.full(300, 10_000_000)), Conditions()) == []

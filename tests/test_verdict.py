@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from traces import BEGIN_S, IDLE_S, milliwatt, nanoseconds, run_of, trace
 
 from harness.budgets import DERIVED, Budget
-from harness.case import Case, Plan, Run
+from harness.case import Arrivals, Case, Plan, Run
 from harness.frames import Frame
 from harness.measurement import Measurement, residual_fault, steady
 from harness.metrics import METRICS
@@ -169,9 +169,19 @@ def sensed(run: Run) -> Run:
         **{Channel(name, "%"): 50.0 for name in ("cpu", "gpu", "emc.load")},
     }, told_s=end_s + IDLE_S)  # fmt: skip
     sampled = run_of(told, phases=spans)
-    return replace(
+    return at_pace(replace(
         run, start_ns=run.start_ns + nanoseconds(BEGIN_S), facts={**run.facts, **sampled.facts}, traces=sampled.traces
-    )
+    ))  # fmt: skip
+
+
+def at_pace(run: Run) -> Run:
+    """The same from a camera that is 60 ms ahead of it and has seen one frame more at its end."""
+    frames = len(run.frame_ns)
+    camera = {
+        "index": np.append(np.arange(frames - 1), frames), "due_ns": run.start_ns - 60 * MS,
+        "lateness_ns": np.full(frames, MS // 10),
+    }  # fmt: skip
+    return replace(run, camera=camera, facts={**run.facts, "arrivals": asdict(Arrivals(100.0))})
 
 
 # Any throttle makes the run INVALID before a limit could.

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.case import InputSpec, Plan, TensorSpec
+from harness.case import Arrivals, InputSpec, Plan, TensorSpec
 from harness.dispatch import PROGRESS, _Listener
 from harness.energy import energy_of
-from harness.errors import EngineError
+from harness.errors import ConfigError, EngineError
 from harness.frames import Frame, write_pack
 from harness.metrics import METRICS
 from harness.runtimes import RUNTIMES
@@ -286,3 +286,8 @@ def test_a_real_process_that_tells_averages_is_no_latency(tmp_path, make_job, me
     run = measured(make_job(engine="snpe", options=tools, model_path=str(model)))
     assert METRICS["frame_p50_ms"].value(run) is None
     assert (run.marks["infer_mean_ns"], run.facts["outputs_vary"]) == (3_600_000, True)
+
+
+def test_a_tool_that_times_whole_windows_takes_no_frames_at_a_cameras_pace(told, measured, quick):
+    with pytest.raises(ConfigError, match="takes none at a camera's pace"):
+        measured(told(plan=replace(quick, arrivals=Arrivals())))

@@ -7,6 +7,7 @@ result, its service time from its start; a loop that starts the next frame when 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Optional
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from harness.camera.schedule import check_fps, check_timestamps, fixed_rate, rep
 from harness.case import BLOCK as BLOCK
 from harness.case import DROP_STALE as DROP_STALE
 from harness.case import QUEUE as QUEUE
-from harness.case import Array
+from harness.case import Array, Run
 from harness.case import Arrivals as Arrivals
 
 NS = 1e9
@@ -35,6 +36,12 @@ class Paced:
     index: Array
     dropped: Array
     lateness_ns: Array
+
+
+def arrivals_of(run: Run) -> Optional[Arrivals]:
+    """The camera of a run; None where frames went back to back."""
+    said = run.facts.get("arrivals")
+    return Arrivals(**{**said, "timestamps": tuple(said["timestamps"])}) if said else None
 
 
 def due_ns(arrivals: Arrivals, count: int) -> Array:

@@ -17,7 +17,7 @@ from harness.camera.policies import NOT_AWAITED, Choice, Taken, as_schedule, pac
 from harness.case import Array, Run
 from harness.frames import Frame
 from harness.owncost import garbage_collector_off
-from harness.pipeline import Clock
+from harness.pipeline import CAMERA_RECORD, Clock
 
 SPIN_NS = 1_000_000
 LEAD_NS = 20_000_000
@@ -25,7 +25,6 @@ LEAD_NS = 20_000_000
 CHUNK_NS, SLACK_NS, LATEST_CHUNK_NS = 1_000_000_000, 3_000_000, 4_000_000_000
 INDEX, DUE, LATENESS, RECORD = 0, 1, 2, 3
 START, END = RECORD, RECORD + 7
-COLUMNS = 12
 PacedRecord = Tuple[int, int, int, int, int, int, int, int, int, int, int, int]
 
 
@@ -131,14 +130,6 @@ def _hand_over(age_ns: int, slack_ns: int) -> bool:
     return (age_ns >= CHUNK_NS and slack_ns >= SLACK_NS) or age_ns >= LATEST_CHUNK_NS
 
 
-def paced_table(content: bytes) -> Array:
-    """What harness.pipeline.write_records wrote of such records, int64 [frames, 12]; ValueError where it is not whole.
-
-    Columns 3 and on are what harness.pipeline.split_records takes.
-    """
-    return np.frombuffer(content, np.int64).reshape(-1, COLUMNS)
-
-
 def paced_of_run(run: Run) -> Optional[Paced]:
     """What became of the camera's frames in a run; None where frames went back to back."""
     if not run.camera:
@@ -149,5 +140,5 @@ def paced_of_run(run: Run) -> Optional[Paced]:
 
 def paced_of(records: Union[Sequence[PacedRecord], Array]) -> Paced:
     """What became of the camera's frames."""
-    table = np.asarray(records, np.int64).reshape(-1, COLUMNS)
+    table = np.asarray(records, np.int64).reshape(-1, CAMERA_RECORD)
     return paced(table[:, [INDEX, DUE, LATENESS, START, END]])

@@ -17,7 +17,7 @@ import pytest
 
 from harness.boardlock import Holder, Lock, boot_id
 from harness.boardworker import ALONE, BUSY, RESULTS, WRITE_FAILED, salvage
-from harness.case import STAGES, Run
+from harness.case import STAGES, Arrivals, Run
 from harness.errors import BusyError
 from harness.journal import read_lines
 from harness.paired import PairedJob, PairedRun
@@ -285,3 +285,15 @@ def test_salvage_ends_at_the_first_gap(work, make_job):
     assert set(STAGES) < set(salvage([]))
     assert np.dtype(np.int64) == salvage(frames)["frame"].dtype
     assert set(RESULTS) >= {"run.npz", "run.json"}
+
+
+def test_frames_at_the_cameras_pace_are_journalled_with_when_they_were_due(work, make_job, measured):
+    job = make_job(EXACT, plan=replace(QUICK, frames=90, arrivals=Arrivals(60.0)))
+    folder, status, said = work(job)
+    assert (status, said) == (0, "")
+    run, columns = Run.load(folder), salvage(journal_of(folder))
+    assert len(columns["frame"]) == 90
+    assert set(run.camera) == {"index", "due_ns", "lateness_ns"}
+    for name, column in {"frame": run.frame_ns, "start": run.start_ns, **run.camera}.items():
+        assert columns[name].tolist() == column.tolist()
+    assert run.camera["due_ns"].tolist() == measured(job).camera["due_ns"].tolist()

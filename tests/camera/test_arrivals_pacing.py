@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from harness.camera import BLOCK, DROP_STALE, QUEUE, Arrivals, due_ns
-from harness.camera.pacing import Waiting, pace, paced_of, paced_table, waiting_of
+from harness.camera.pacing import Waiting, pace, paced_of, waiting_of
 from harness.camera.policies import simulate
 from harness.cameratimes import generator_fault, misses, response_ns, tail
 from harness.frames import Frame, read_pack
-from harness.pipeline import NullPipeline, Pipeline, push, split_records, write_records
+from harness.pipeline import CAMERA_RECORD, NullPipeline, Pipeline, push, split_records, table_of, write_records
 from harness.runtimes import open_runtime
 from harness.runtimes.simulated import VirtualClock
 from harness.tasks import open_task
@@ -178,14 +178,14 @@ def test_records_survive_their_file_and_split_into_stages():
     chunks, file = Machine().paced(QUEUE), io.BytesIO()
     for chunk in chunks:
         write_records(chunk, file)
-    table = paced_table(file.getvalue())
+    table = table_of(file.getvalue(), CAMERA_RECORD)
     again, before = paced_of(table), joined(chunks)
     assert all((vars(again)[name] == vars(before)[name]).all() for name in vars(before))
     columns = split_records(table[:, 3:])
     assert columns["infer"] == pytest.approx(5 * MS, rel=1e-3)
     assert columns["cpu"] == pytest.approx(5 * MS, rel=1e-3)
     with pytest.raises(ValueError, match="reshape"):
-        paced_table(file.getvalue()[:-8])
+        table_of(file.getvalue()[:-8], CAMERA_RECORD)
 
 
 def test_nothing_is_collected_while_frames_are_paced_nor_left_off_after():

@@ -100,7 +100,7 @@ def test_a_generator_that_is_late_at_p99_makes_the_run_invalid(late_ms, share, f
     lateness = np.where(np.arange(1000) < share * 1000, round(late_ms * MS), 40)
     sentence = generator_fault(with_lateness(lateness))
     assert bool(sentence) == fault
-    assert not fault or f"{late_ms:.2f} ms late at p99 of 1,000 waits" in sentence
+    assert not fault or f"{late_ms:.2f} ms late at P99, and 0.2 ms is the limit" in sentence
 
 
 def test_a_consumer_that_never_waited_says_nothing_about_the_generator():

@@ -132,17 +132,14 @@ def line(rounds: list[dict[str, list[Block]]], name: str) -> str:
 
 
 def judged(rounds: list[dict[str, list[Block]]], cores: int) -> str:
-    """Whether the best arm reaches the target, in a sentence; undecided where others had the cores."""
+    """Whether the best arm reaches the target for sure, in a sentence; undecided where others had the cores."""
     best = max(list(ARMS)[2:], key=lambda name: ratio(rounds, name)[1])
-    reached, (had, cpu_s), (_, best_cpu_s) = (
-        ratio(rounds, best)[1] >= TARGET,
-        used(rounds, "serial"),
-        used(rounds, best),
-    )
+    (_, low, high), (had, cpu_s), (_, best_cpu_s) = ratio(rounds, best), used(rounds, "serial"), used(rounds, best)
     ceiling = f"the processor time of a frame allows at most {cores * cpu_s / best_cpu_s:.2f} on {cores} free cores"
     if had < FREE:
         return f"target {TARGET}: undecided, the serial one had {had:.2f} of a core; {ceiling} ({best})"
-    return f"target {TARGET}: {best} {'reaches' if reached else 'does not reach'} it; {ceiling}"
+    said = "reaches it" if low >= TARGET else "does not reach it" if high < TARGET else "may reach it or not"
+    return f"target {TARGET}: {best} {said}, [{low:.2f}, {high:.2f}]; {ceiling}"
 
 
 def spun(count: int) -> float:

@@ -1,5 +1,5 @@
-"""The worker process: `python -m harness.agent JOB.json OUT_DIR` carries out one Job, PairedJob or
-SurveyJob and leaves what it measured.
+"""The worker process: `python -m harness.agent JOB.json OUT_DIR` carries out one Job, PairedJob, CascadeJob,
+OverlapJob or SurveyJob and leaves what it measured.
 
 Lines that start with `@dms ` on standard output are progress; everything else there and on standard
 error is the engine's own talk. On failure OUT_DIR/error.json says what is wrong.
@@ -12,14 +12,13 @@ import os
 import sys
 import traceback
 from pathlib import Path
-from typing import List
+from typing import Any, List, Mapping
 
 from harness.case import Job, save_predictions
 from harness.errors import ConfigError, HarnessError, WorkerError
 from harness.measure import Recorded, ignore_records, measure
-from harness.paired import PairedJob, measure_pair
+from harness.members import member
 from harness.processes import end_with_parent
-from harness.survey import SurveyJob, survey
 from harness.tasks.preprocess import one_thread
 from harness.warmup import Say
 
@@ -27,6 +26,13 @@ PROGRESS = "@dms "
 END_WITH_PARENT = "DMS_END_WITH_PARENT"
 LAST_PATH = "DMS_LAST_PATH"
 FAILED = 3
+# By the key that its JSON has and no other's; only what a job needs travels to a board.
+KINDS = {
+    "candidate": "harness.paired:carry_out",
+    "cascade": "harness.cascade.recording:carry_out",
+    "overlap": "harness.cascade.overlap:carry_out",
+    "engines": "harness.survey:carry_out",
+}
 NO_MEMORY = ("bad_alloc", "allocate memory")
 
 
@@ -43,16 +49,17 @@ def main(arguments: List[str]) -> int:
 def carry_out(text: str, out: Path, say: Say, recorded: Recorded = ignore_records) -> None:
     """Do the job in `text`, of whatever kind, and leave its results in `out`; raises what goes wrong."""
     sys.path.extend(filter(None, [os.environ.get(LAST_PATH)]))
-    wanted = json.loads(text)
-    if "candidate" in wanted:
-        pair = PairedJob.from_json(text)
-        _confine(pair.candidate)
-        measure_pair(pair, say).save(out)
-    elif "engines" in wanted:
-        _end_with_parent()
-        survey(SurveyJob.from_json(text)).save(out)
+    _end_with_parent()
+    kind = kind_of(json.loads(text))
+    if kind:
+        member("kind of job", kind, KINDS)(text, out, say, recorded, _confine)
     else:
         _carry_out_one(Job.from_json(text), out, say, recorded)
+
+
+def kind_of(wire: Mapping[str, Any]) -> str:
+    """Of KINDS; empty for a plain Job."""
+    return next((kind for kind in KINDS if kind in wire), "")
 
 
 def _carry_out_one(job: Job, out: Path, say: Say, recorded: Recorded) -> None:
@@ -75,7 +82,6 @@ def _say(phase: str, done: int, total: int) -> None:
 
 
 def _confine(job: Job) -> None:
-    _end_with_parent()
     one_thread()
     if job.cpu_cores and hasattr(os, "sched_setaffinity"):
         try:

@@ -4,25 +4,29 @@ CascadeJob is made.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from harness.camera import Arrivals
-from harness.cascade import BOX_TASKS, CascadeJob, Crop, Execution, Stage
+from harness.cascade import BOX_TASKS, SERIAL, TASK, CascadeJob, Crop, Execution, Stage
 from harness.cascade.graph import ordered
-from harness.case import Job, Plan
+from harness.case import Job, Plan, TaskSpec
 from harness.config import Schema, check, read_toml
 from harness.errors import ConfigError, unknown
+from harness.eventtables import EventLimits, FilterTable
 from harness.model import ModelCard, find_cards
 from harness.profile import NAME, Limit
 
 FILE = "pipeline.toml"
+VARIANT = "cascade"
 Margin = Annotated[float, Field(gt=-1, le=100)]
 Margins = tuple[Margin, Margin, Margin, Margin]
 
@@ -88,15 +92,26 @@ class StageTable(Schema):
         return tuple(dict.fromkeys((*crop, *self.after)))
 
 
+class ExecutionTable(Schema):
+    """[execution]: how frames go through the stages; streams: how many whole cascades, for the mode of that name."""
+
+    mode: Literal["serial", "stages", "steps", "streams"] = "serial"
+    streams: Annotated[int, Field(ge=1, le=64)] = 2
+
+
 class CascadeCard(Schema):
-    """One cascade. `folder` is where the card stands; its name is the cascade's."""
+    """One cascade. `folder` is where the card stands; its name is the cascade's. dataset: of its camera frames."""
 
     name: str = ""
     folder: Path = Path()
     description: str = ""
     camera: Camera = Field(default_factory=Camera)
     stages: tuple[StageTable, ...]
+    execution: ExecutionTable = Field(default_factory=ExecutionTable)
+    dataset: Mapping[str, Any] = {}
     budgets: Mapping[str, Limit] = {}
+    filter: FilterTable | None = None
+    events: EventLimits = Field(default_factory=EventLimits)
 
     @model_validator(mode="after")
     def _hangs_together(self) -> CascadeCard:
@@ -167,10 +182,43 @@ def cascade_job(
 ) -> CascadeJob:
     """What a worker carries out. jobs: stage name -> the Job of its model on its engine.
 
-    frames_path: a pack of whole camera frames, instead of those of the jobs.
+    frames_path: a pack of whole camera frames, instead of those of the jobs. execution: instead of the card's.
     """
     stages = tuple(_stage(one, models, replace(jobs[one.name], frames_path=str(frames_path))) for one in card.in_order)
-    return CascadeJob(card.name, stages, str(frames_path), plan, execution or Execution())
+    chosen = execution or Execution(card.execution.mode, card.execution.streams)
+    each, first = [one.job for one in stages], stages[0].job
+    return CascadeJob(
+        case=replace(first.case, model=card.name, variant=variant_of(chosen.mode)), plan=plan, engine=first.engine,
+        options=first.options, model_path=str(card.folder / FILE),
+        model_sha256=_digest([[one.name, one.job.model_sha256] for one in stages]),
+        weight_dtype=" ".join(sorted({one.weight_dtype for one in each})),
+        file_bytes=sum(one.file_bytes for one in each), stateful=any(one.stateful for one in each),
+        frames_path=str(frames_path), input=first.input, task=TaskSpec(TASK, _chained(stages, chosen)),
+        telemetry=first.telemetry, stages=stages, execution=chosen,
+    )  # fmt: skip
+
+
+def variant_of(mode: str) -> str:
+    """What a case of a cascade has in the place of a model's variant."""
+    return VARIANT if mode == SERIAL else f"{VARIANT}-{mode}"
+
+
+def _chained(stages: Sequence[Stage], execution: Execution) -> dict[str, Any]:
+    """All that decides what a frame goes through, beside the models' files; plain, as JSON gives it back."""
+    told = {
+        one.name: {
+            "model": one.job.case.model, "variant": one.job.case.variant, "after": one.after, "every": one.every,
+            "crop": asdict(one.crop) if one.crop else None, "input": asdict(one.job.input),
+            "task": asdict(one.job.task),
+        }
+        for one in stages
+    }  # fmt: skip
+    plain: dict[str, Any] = json.loads(json.dumps({"stages": told, "execution": asdict(execution)}))
+    return plain
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()
 
 
 def _stage(table: StageTable, models: Mapping[str, ModelCard], job: Job) -> Stage:

@@ -20,12 +20,16 @@ from harness.compare import add_compare_command
 from harness.confidences import add_confidence_command
 from harness.devicelist import add_devices_command
 from harness.errors import BusyError, ConfigError, HarnessError, InfraError, printable
+from harness.eventscores.commands import add_events_command
 from harness.fleet.commands import add_fleet_commands, add_nightly_command
 from harness.floor import add_floor_command
 from harness.history import DEFAULT_LOCATION
 from harness.history.commands import add_annotate_command, add_history_commands
+from harness.interference.command import add_interference_command
 from harness.memory.commands import add_memory_command
 from harness.optimise.commands import add_optimize_command
+from harness.overlapcommand import add_overlap_command
+from harness.powermodes.command import add_power_modes_command
 from harness.rejudge import add_replay_command
 from harness.signals import EndedError
 from harness.toolreport import add_tool_output_command
@@ -95,6 +99,10 @@ def _parser() -> argparse.ArgumentParser:
     add_report_command(commands)
     add_serve_command(commands, _say)
     add_memory_command(commands, _say)
+    add_interference_command(commands, _say)
+    add_power_modes_command(commands, _say)
+    add_events_command(commands, _say)
+    add_overlap_command(commands, _say)
     add_confidence_command(commands, _say)
     add_sensitivity_command(commands, _say)
     add_layers_command(commands, _say)
@@ -223,7 +231,7 @@ def _user() -> str:
 
 def _session(parsed: argparse.Namespace) -> Session:
     from harness.identity import require_present, runtimes_in_use
-    from harness.model import find_cards
+    from harness.pipelinecard import cards_named
     from harness.plans import plan_named
     from harness.prepare import Setup
     from harness.profile import read_profile
@@ -234,7 +242,7 @@ def _session(parsed: argparse.Namespace) -> Session:
     models = [name.strip() for name in parsed.models.split(",") if name.strip()]
     profile = read_profile(parsed.device, root / "devices")
     setup = Setup(
-        profile=profile, cards=find_cards(models, root / "suites" / "models"),
+        profile=profile, cards=cards_named(models, root / "suites" / "models"),
         named=bool(models), plan=plan_named("standard", profile.judges_speed), work=root / "reports" / "work",
         root=root, cache=root / ".cache" / "dms-harness", baselines=root / "baselines",
         history="" if parsed.history == "none" else str(parsed.history),

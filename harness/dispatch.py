@@ -15,8 +15,11 @@ from typing import TypeVar
 
 from harness.agent import PROGRESS
 from harness.board.remote import Errand, carry_out
+from harness.cascade import CascadeJob
+from harness.cascade.overlap import OverlapJob, OverlapRun
+from harness.cascade.records import CascadeRun
 from harness.case import Job, Run
-from harness.errors import HarnessError, WorkerError, printable
+from harness.errors import ConfigError, HarnessError, WorkerError, printable
 from harness.following import Exit, follow
 from harness.paired import PairedJob, PairedRun
 from harness.profile import DeviceProfile
@@ -46,11 +49,30 @@ def run_job(
     A timed Run that was written before the worker failed is good: what failed later were predictions.
     Otherwise raises the worker's own error, or WorkerError where it crashed, hung or wrote nothing;
     HarnessError where `folder` cannot be written. The worker may import what lies in `root`.
+    Of a CascadeJob `cascade_of(folder)` has the stages.
     """
+    _refuse_far_cascade(job, profile)
     folder = folder.absolute()
     job = _confined(job, profile)
     errand = _errand(job, folder)
     return _result(job.timed, errand, _work(job.to_json(), errand, profile, progress, root, note))
+
+
+def cascade_of(folder: Path) -> CascadeRun:
+    """What a cascade's worker left in its folder, stage by stage; WorkerError where it is not whole."""
+    try:
+        return CascadeRun.load(folder)
+    except UNREADABLE as error:
+        what = f"the cascade's run is not readable: {error}"
+        raise WorkerError(what, where=str(folder), remedy="measure it again") from error
+
+
+def _refuse_far_cascade(job: Job, profile: DeviceProfile) -> None:
+    if isinstance(job, CascadeJob) and profile.remote:
+        raise ConfigError(
+            "a cascade does not travel over a wire yet: its worker has to run on this machine", where=job.case.key,
+            remedy='measure it on the board itself, with transport = "local" in its profile',
+        )  # fmt: skip
 
 
 def run_pair(
@@ -62,6 +84,17 @@ def run_pair(
     job = replace(job, reference=_confined(job.reference, profile), candidate=_confined(job.candidate, profile))
     errand = _errand(job.candidate, folder)
     return _loaded(PairedRun.load, errand, _work(job.to_json(), errand, profile, progress, root, note))
+
+
+def run_overlap(job: OverlapJob, profile: DeviceProfile, folder: Path, root: Path | None = None) -> OverlapRun:
+    """Carry out `job` in one fresh worker on this machine; raises as `run_job` does."""
+    _refuse_far_cascade(job.cascade, profile)
+    folder = folder.absolute()
+    cascade = job.cascade
+    confined = replace(cascade, memory_limit_bytes=profile.memory_limit_mib * 2**20, cpu_cores=profile.cpu_cores)
+    errand = _errand(cascade, folder)
+    text = replace(job, cascade=confined).to_json()
+    return _loaded(OverlapRun.load, errand, _work(text, errand, profile, lambda *words: None, root, unsaid))
 
 
 def run_survey(job: SurveyJob, profile: DeviceProfile, folder: Path) -> Survey:

@@ -21,6 +21,7 @@ from harness.identity import require_present, runtimes_in_use
 from harness.policy import TAILS, Policy
 from harness.profile import DeviceProfile, read_profile
 from harness.progress import ProgressLine
+from harness.soakplan import is_soak
 
 if TYPE_CHECKING:
     from harness.prepare import Setup
@@ -184,7 +185,7 @@ class Invocation:
         return write_files(trends, targets, commit_url=self.config.getini("dms_commit_url"))[0]
 
     def _new_session(self) -> Session:
-        from harness.model import find_cards
+        from harness.pipelinecard import cards_named
         from harness.plans import plan_named, plan_with_camera
         from harness.prepare import Setup
         from harness.session import Session
@@ -201,7 +202,7 @@ class Invocation:
         if str(root) not in sys.path:
             sys.path.append(str(root))  # for the score functions of a team's own package
         setup = Setup(
-            profile=profile, cards=find_cards(models, root / self.config.getini("dms_models")), named=bool(models),
+            profile=profile, cards=cards_named(models, root / self.config.getini("dms_models")), named=bool(models),
             plan=plan_with_camera(plan_named(option("--plan"), profile.judges_speed), option("--camera")),
             work=self.folder / "runs",
             cache=root / ".cache" / "dms-harness", root=root, tail=TAILS[self.policy],
@@ -277,14 +278,18 @@ def command_of(config: pytest.Config) -> str:
 
 
 def _made_for(case: Case, session: Session, definition: pytest.Item) -> bool:
-    card = session.cases[case]
-    if definition.get_closest_marker("labelled") and not card.labelled:
-        return False
-    if definition.get_closest_marker("paired") and not session.setup.against:
-        return False
-    if definition.get_closest_marker("camera") and session.setup.plan.arrivals is None:
-        return False
-    return not definition.get_closest_marker("derived") or bool(card.variants[case.variant].parent)
+    from harness.pipelinecard import is_pipeline
+
+    card, setup = session.cases[case], session.setup
+    asked: dict[str, Callable[[], bool]] = {
+        "labelled": lambda: card.labelled,
+        "paired": lambda: bool(setup.against),
+        "camera": lambda: setup.plan.arrivals is not None,
+        "soak": lambda: is_soak(setup.plan),
+        "cascade": lambda: is_pipeline(card),
+        "derived": lambda: bool(card.variants[case.variant].parent),
+    }
+    return all(holds() for marker, holds in asked.items() if definition.get_closest_marker(marker))
 
 
 def _own_stderr() -> TextIO | None:

@@ -66,7 +66,7 @@ def measure(job: Job, say: Say, keep: Callable[[Run], None], recorded: Recorded 
     frames = read_pack(Path(job.frames_path))
     runtime = open_runtime(job.engine, job.model_path, job.options)
     begin_run(runtime, job.number, say)
-    recording = _Recording(job, runtime, frames, say, recorded)
+    recording = Recording(job, runtime, frames, say, recorded)
     with recording.loaded() as pipeline:
         if job.timed:
             keep(recording.timed(pipeline))
@@ -89,8 +89,11 @@ def begin_run(runtime: Runtime, number: int, say: Say) -> None:
         while_saying(lambda: begin(number), word)
 
 
-class _Recording:
-    """The marks and facts that one run collects on its way."""
+class Recording:
+    """The marks and facts that one run collects on its way.
+
+    Frames go through what `_pipeline` makes of the loaded runtime; `_timed_frames` gives what was noted of each.
+    """
 
     def __init__(self, job: Job, runtime: Runtime, frames: Sequence[Frame], say: Say, recorded: Recorded) -> None:
         self._job, self._runtime, self._frames, self._say, self._recorded = job, runtime, frames, say, recorded
@@ -124,7 +127,10 @@ class _Recording:
                 del self._marks["import_ns"], self._marks["load_ns"]
             self._footprint.weigh("rss_after_load_bytes")
             self._footprint.mark_peak("peak_load_bytes")
-            yield Pipeline(self._job, runtime, open_task(self._job.task, self._job.input))
+            yield self._pipeline(runtime)
+
+    def _pipeline(self, runtime: Runtime) -> Any:
+        return Pipeline(self._job, runtime, open_task(self._job.task, self._job.input))
 
     @contextmanager
     def _entered(self) -> Iterator[Runtime]:

@@ -12,6 +12,7 @@ import numpy as np
 from harness.budgets import DERIVED
 from harness.case import STAGES, Case, Plan, Run
 from harness.energy import Energy, energy_of, power_rule
+from harness.events.filtering import Filtering
 from harness.metrics import METRICS, worst
 from harness.parity import Parity
 from harness.preconditions import faults, passing_faults
@@ -33,6 +34,7 @@ class Measurement:
     variant.
     device_memory_mb: what the device has, where its profile says so; otherwise the device is asked. wanted: the
     conditions of the profile. discarded: runs of a session that the device disturbed, so that it was measured again.
+    filtering: of the driver's states that the card tells, None where it tells none.
     """
 
     case: Case
@@ -47,6 +49,7 @@ class Measurement:
     simulated: bool = False
     wanted: Conditions = field(default_factory=Conditions)
     discarded: tuple[Run, ...] = ()
+    filtering: Filtering | None = None
 
     @property
     def facts(self) -> Mapping[str, Any]:

@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 from harness.case import ExtraInput, InputSpec, TaskSpec
 from harness.config import Schema, check, read_toml
 from harness.errors import ConfigError, unknown
+from harness.eventtables import FilterTable
 from harness.modelfile import ENDINGS
 from harness.profile import NAME, Limit
 from harness.tasks import TASKS
@@ -124,6 +125,7 @@ class ModelCard(Schema):
     training: Training | None = None
     variants: Mapping[str, Variant]
     budgets: Mapping[str, Limit] = {}
+    filter: FilterTable | None = None
 
     @model_validator(mode="after")
     def _hangs_together(self) -> ModelCard:

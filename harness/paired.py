@@ -14,14 +14,14 @@ import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
 from harness.case import Array, Job, read_arrays
 from harness.errors import EngineError
 from harness.frames import Frame, read_pack
-from harness.measure import begin_run
+from harness.measure import Recorded, begin_run
 from harness.owncost import garbage_collector_off
 from harness.pipeline import Pipeline, push, split_records
 from harness.runtimes import Runtime, open_runtime
@@ -100,6 +100,13 @@ class PairedRun:
         return PairedRun(
             arrays["frame_ns"], arrays["cpu_ns"], arrays["load_ns"], raw["facts"], traces, arrays.get("infer_ns")
         )
+
+
+def carry_out(text: str, out: Path, say: Say, recorded: Recorded, confine: Callable[[Job], None]) -> None:
+    """The kind of job that has a candidate: see harness.agent."""
+    job = PairedJob.from_json(text)
+    confine(job.candidate)
+    measure_pair(job, say).save(out)
 
 
 def measure_pair(job: PairedJob, say: Say) -> PairedRun:

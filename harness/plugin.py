@@ -75,6 +75,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "labelled: make the test only for cases whose card names labels")
     config.addinivalue_line("markers", "paired: make the test only where --against names another build")
     config.addinivalue_line("markers", "camera: make the test only where a camera sends the frames")
+    config.addinivalue_line("markers", "soak: make the test only under a plan of ten minutes or more")
+    config.addinivalue_line("markers", "cascade: make the test only for pipelines of models")
     config.addinivalue_line("markers", "derived: make the test only for variants with a parent")
     config.stash[_INVOCATION] = invocation = Invocation(config)
     unattended.register(config, invocation)

@@ -8,12 +8,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from harness.cascade import CascadeJob
+from harness.cascadecard import FILE as PIPELINE_FILE
+from harness.cascadecard import cascade_job
 from harness.case import Case, InputSpec, Job, Plan
 from harness.datasets import checked_maker, option_names
 from harness.errors import ConfigError, ModelFileError
 from harness.model import ModelCard
 from harness.modelfile import OPAQUE, ModelInfo, inspect_model, inspect_opaque
 from harness.packing import Labelled, Source, camera_pack, prepared_pack
+from harness.pipelinecard import PipelineCard, is_pipeline
 from harness.profile import DeviceProfile
 from harness.runtimes import FORMATS
 from harness.tasks import open_task
@@ -58,7 +62,7 @@ def cases_of(setup: Setup) -> dict[Case, ModelCard]:
         for card in setup.cards
         for variant in card.variants
         for runtime in profile.runtimes
-        if file_format(profile, card, variant, runtime)
+        if file_format(profile, card, variant, runtime) and (setup.named or not _too_far(profile, card))
     }
     wanted = {card.name for card in setup.cards}
     idle = sorted(wanted - {case.model for case in cases})
@@ -72,8 +76,19 @@ def cases_of(setup: Setup) -> dict[Case, ModelCard]:
     return cases
 
 
+def _too_far(profile: DeviceProfile, card: ModelCard) -> bool:
+    """A cascade runs on this machine only, yet; who names one is told so when it is measured."""
+    return is_pipeline(card) and profile.remote
+
+
 def check_card(card: ModelCard) -> None:
-    """ConfigError where the card's task or one of its data sets does not take its options; reads no data."""
+    """ConfigError where the card's task or one of its data sets does not take its options; reads no data.
+
+    Of a pipeline, each of its models is checked.
+    """
+    if is_pipeline(card):
+        _check_pipeline(card)
+        return
     try:
         for form in {form for variant in card.variants.values() for form in variant.files}:
             open_task(card.task_spec(), card.input_spec(form))
@@ -82,6 +97,16 @@ def check_card(card: ModelCard) -> None:
             own_source(card, table)
     except ConfigError as error:
         raise error.placed(str(card.folder / "model.toml")) from error
+
+
+def _check_pipeline(card: PipelineCard) -> None:
+    source = source_of(card)
+    try:
+        checked_maker(source.kind, source.options)
+    except ConfigError as error:
+        raise error.placed(str(card.folder / PIPELINE_FILE)) from error
+    for model in card.models.values():
+        check_card(model)
 
 
 def _check_source(card: ModelCard, source: Source) -> None:
@@ -96,7 +121,13 @@ def _check_source(card: ModelCard, source: Source) -> None:
 
 
 def file_format(profile: DeviceProfile, card: ModelCard, variant: str, runtime: str) -> str:
-    """The format of the file that a runtime takes of a variant; empty where it takes none."""
+    """The format of the file that a runtime takes of a variant; empty where it takes none.
+
+    Of a pipeline, that of its first stage, where the runtime takes all of them.
+    """
+    if is_pipeline(card):
+        forms = [file_format(profile, card.models[one.name], one.variant, runtime) for one in card.cascade.in_order]
+        return forms[0] if all(forms) else ""
     taken = FORMATS[profile.engine(runtime)]
     return next((one for one in taken if one in card.variants[variant].files), "")
 
@@ -117,10 +148,32 @@ class Preparation:
     def job(self, case: Case, *, timed: bool = True, labelled_path: str = "", frames_path: str = "") -> Job:
         """The Job of a case; HarnessError where its file or its frames cannot be used.
 
-        frames_path: a pack of camera frames to use instead of the card's own.
+        frames_path: a pack of camera frames to use instead of the card's own. Of a pipeline it is a CascadeJob.
         """
-        card, profile = self.cases[case], self.setup.profile
-        form = self._format(case)
+        card = self.cases[case]
+        if is_pipeline(card):
+            job: Job = self._cascade_job(case, card, frames_path)
+            return replace(job, timed=timed, labelled_path=labelled_path)
+        return self._job(case, card, timed, labelled_path, frames_path)
+
+    def _cascade_job(self, case: Case, card: PipelineCard, frames_path: str) -> CascadeJob:
+        """Of all stages on the case's runtime, over whole camera frames of the pipeline's data set."""
+        if not frames_path:
+            count = self.setup.plan.distinct_frames
+            frames_path = str(camera_pack(source_of(card), None, count, self.setup.cache))
+        jobs = {
+            one.name: self._job(
+                replace(case, model=one.model, variant=one.variant), card.models[one.name], True, "", frames_path
+            )
+            for one in card.cascade.stages
+        }
+        job = cascade_job(card.cascade, card.models, jobs, Path(frames_path), self._plan())
+        # Answers of every frame are for who compares two executions.
+        return replace(job, keep_predictions=False)
+
+    def _job(self, case: Case, card: ModelCard, timed: bool, labelled_path: str, frames_path: str) -> Job:
+        profile = self.setup.profile
+        form = file_format(profile, card, case.variant, case.runtime)
         path = card.file(case.variant, form).resolve()  # external data lie beside the file that a link means
         spec = card.input_spec(form)
         file = self._checked_file(case, path, form)

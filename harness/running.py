@@ -14,6 +14,7 @@ from harness.dispatch import run_job
 from harness.errors import HarnessError
 from harness.preconditions import passing_faults
 from harness.prepare import Progress, Setup
+from harness.soakplan import is_soak
 
 MIB = 2**20
 Note = Callable[[str], None]
@@ -36,14 +37,15 @@ class Runner:
     note: Note
 
     def session(self, job: Job, first: int = 0) -> Attempt:
-        """One run per fresh process, counted on from `first`; throttled or re-clocked ones are measured once more.
+        """One run per fresh process, counted on from `first`; throttled or re-clocked ones are measured once more, but
+        a soak: heat is what it is about, and it takes an hour.
 
         Raises what dispatch.run_job raises, and HarnessError where the disk is nearly full.
         """
         self._refuse_full_disk()
         runs = self._runs(job, first)
         found = self._passing(runs)
-        if not found or not self.setup.plan.judges_speed:
+        if not found or not self.setup.plan.judges_speed or is_soak(self.setup.plan):
             return Attempt(runs=runs)
         self.note(f"{job.case.key}: measured again, since {found[0]}")
         return Attempt(runs=self._runs(job, first), discarded=runs)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
@@ -20,6 +21,7 @@ from harness.sampler import READY
 from harness.telemetry import Telemetry, Trace, empty_trace
 
 START_S, END_S = 15.0, 5.0
+MEMORY, MEMORY_RATE_HZ = "device_memory", 1.0
 
 
 class Sampling:
@@ -98,6 +100,24 @@ class Sampling:
         status = end_group(process)
         process.stdout.close()
         return status
+
+
+def with_own_memory(telemetry: Telemetry, pids: Sequence[int], always: bool) -> Telemetry:
+    """The same with these processes, the worker's own first, for probes of memory that name none.
+
+    always: such a probe is added where the device has none.
+    """
+    own = {"pid": pids[0], "also": list(pids[1:])}
+    kinds = {entry: options.get("kind", entry) for entry, options in telemetry.probes.items()}
+    probes = {
+        entry: {**options, **own} if kinds[entry] == MEMORY and not options.get("pid") else options
+        for entry, options in telemetry.probes.items()
+    }
+    if always and MEMORY not in kinds.values():
+        # An entry may have this name and be of another kind.
+        entry = next(one for one in (MEMORY, f"own {MEMORY}") if one not in probes)
+        probes[entry] = {"kind": MEMORY, "rate_hz": MEMORY_RATE_HZ, **own}
+    return replace(telemetry, probes=probes)
 
 
 def spare_core(measured: Sequence[int]) -> Optional[int]:

@@ -22,16 +22,18 @@ from harness.budgets import (
 )
 from harness.case import Array, Case, Job, Run
 from harness.errors import HarnessError
-from harness.events.filtering import filtering_of
+from harness.events.filtering import Filtering, filtering_of, filtering_of_cascade
 from harness.fingerprint import identity_of, provenance_of
 from harness.measurement import FLIPS, Measurement
 from harness.model import ModelCard
 from harness.paired import PairedRun
 from harness.parity import slice_advice
+from harness.pipelinecard import is_pipeline, said_by_pipeline
 from harness.prepare import Preparation, Progress, Setup, cases_of, check_card
 from harness.questions import QUESTIONS
 from harness.rules import Outcome
 from harness.running import Runner
+from harness.soakplan import is_soak
 from harness.verdict import Verdict, given, judge, wants_frames
 
 MOST_FRAMES = 20_000
@@ -84,7 +86,7 @@ class Session:
             note=self._preparation.note,
         )  # fmt: skip
         if self.setup.against:
-            against.check_reference(self.setup.against, self.setup.cards)
+            against.check_reference(self.setup.against, [one for one in self.setup.cards if not is_pipeline(one)])
 
     def record_id(self, case: Case) -> str:
         """What the case's sessions are called after in the history; with a finished case it goes into a resumed run."""
@@ -199,7 +201,7 @@ class Session:
         return provenance_of(self._preparation.job(case), self.setup.root)
 
     def _against_budgets(self, case: Case, metric: str) -> list[Verdict]:
-        """Sessions are added while a gate on a percentile waits for frames, up to 20,000 of them."""
+        """Sessions are added while a gate on a percentile waits for frames, up to 20,000 of them; never to a soak."""
         budgets = budgets_for(self.budgets(case), metric)
         while budgets:
             measured = self._measured_for(case, metric)
@@ -208,7 +210,8 @@ class Session:
             tail = self._lookback.tail_test(case, metric, self.identity(case), self.setup.tail)
             found = [judge(budget, measured, tail) for budget in budgets]
             frames = sum(len(run.frame_ns) for run in measured.runs)
-            if frames >= MOST_FRAMES or not any(one.gate and wants_frames(one) for one in found):
+            enough = frames >= MOST_FRAMES or is_soak(self.setup.plan)
+            if enough or not any(one.gate and wants_frames(one) for one in found):
                 return found
             self.measure_more(case)
         return []
@@ -224,6 +227,9 @@ class Session:
 
     def _against_reference(self, case: Case) -> list[Verdict]:
         if not self.setup.against:
+            return []
+        if is_pipeline(self.cases[case]):
+            self._preparation.note(f"{case.key}: a cascade is not compared with another build, its models are")
             return []
         if not self.setup.plan.judges_speed:
             sentence = f"the plan {self.setup.plan.name} is functional and never judges speed"
@@ -241,7 +247,9 @@ class Session:
 
     def budgets(self, case: Case) -> tuple[Budget, ...]:
         """All limits of the case's model on the device."""
-        return at_the_cameras_pace(budgets_of(self.setup.profile, self.cases[case]), self.setup.plan)
+        card = self.cases[case]
+        found = at_the_cameras_pace(budgets_of(self.setup.profile, card), self.setup.plan)
+        return tuple(said_by_pipeline(one, card) for one in found) if is_pipeline(card) else found
 
     def predict(self, case: Case, labelled: Path) -> Run:
         """The case's predictions for a prepared pack, from one fresh worker, untimed.
@@ -278,7 +286,7 @@ class Session:
             case=case, plan=self.setup.plan, runs=found.runs, discarded=found.discarded,
             wanted=self.setup.profile.conditions,
             device_memory_mb=memory_mib * MB_PER_MIB if memory_mib else None,
-            simulated=self.setup.profile.simulated, filtering=filtering_of(self.cases[case]),
+            simulated=self.setup.profile.simulated, filtering=_filtering(self.cases[case]),
         )  # fmt: skip
 
     def _labels_to_predict(self, case: Case) -> str:
@@ -287,6 +295,11 @@ class Session:
 
     def _timed_predictions(self, case: Case) -> tuple[Array, ...]:
         return self.measurements[case].runs[0].predictions if case in self.measurements else ()
+
+
+def _filtering(card: ModelCard) -> Filtering | None:
+    """Of the driver's states that the card tells."""
+    return filtering_of_cascade(card.cascade, card.models.values()) if is_pipeline(card) else filtering_of(card)
 
 
 def _uncountable(measured: Measurement, metric: str) -> bool:

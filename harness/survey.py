@@ -8,17 +8,20 @@ import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Dict, Mapping, Tuple
+from typing import Any, Callable, Dict, Mapping, Tuple
 
 import numpy as np
 
+from harness.case import Job
 from harness.errors import HarnessError
+from harness.measure import Recorded
 from harness.owncost import timer_resolution_ns
 from harness.probes.machine import machine_facts
 from harness.probes.state import state
 from harness.runtimes import open_runtime
 from harness.sampling import Sampling
 from harness.telemetry import Telemetry, Trace
+from harness.warmup import Say
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,11 @@ class Survey:
         """Read what `save` wrote; OSError, ValueError or KeyError where it is not whole."""
         raw = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         return Survey(**{**raw, "traces": tuple(map(_trace, raw["traces"]))})
+
+
+def carry_out(text: str, out: Path, say: Say, recorded: Recorded, confine: Callable[[Job], None]) -> None:
+    """The kind of job that has engines: see harness.agent."""
+    survey(SurveyJob.from_json(text)).save(out)
 
 
 def survey(job: SurveyJob) -> Survey:

@@ -1,4 +1,4 @@
-"""Does the device keep the camera's pace? Asked where a camera sends the frames: --plan=camera, soak, or --camera=30."""
+"""Does the device keep the camera's pace? Asked where a camera sends the frames: --plan=camera, soak or --camera=30."""
 
 import pytest
 

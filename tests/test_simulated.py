@@ -191,9 +191,9 @@ def test_every_engine_says_which_formats_it_takes():
 
 
 def test_the_documentation_names_every_key():
-    from harness.runtimes import simulated, simulated_sensors
+    from harness.runtimes import simulated, simulated_sensors, simulated_wear
 
-    told = f"{simulated.__doc__} {simulated_sensors.__doc__}"
+    told = f"{simulated.__doc__} {simulated_sensors.__doc__} {simulated_wear.__doc__}"
     assert [key for key in DEFAULTS if f"`{key}`" not in told] == []
 
 

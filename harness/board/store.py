@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from harness.agent import kind_of
 from harness.board.there import BASE, PART, STORE
 from harness.board.travel import Archive, code_archive, modules_in
 from harness.errors import ConfigError
@@ -60,14 +61,15 @@ def code_of(text: str, folder: Path | None = None) -> Archive:
 
     folder: where archives are kept that were made before.
     """
-    jobs = _jobs(json.loads(text))
+    wire = json.loads(text)
+    jobs = _jobs(wire)
     entries = [one for job in jobs for one in job.get("engines", {}).values()]
     entries += [{**job["options"], "engine": job["engine"]} for job in jobs if "engine" in job]
     first, *others = dict.fromkeys(str(one["engine"]) for one in entries)
     named = {module for one in entries for module in modules_in(one)}
     sensors = {str(one["kind"]) for job in jobs for one in job["telemetry"]["probes"].values()}
     task = next((str(job["task"]["name"]) for job in jobs if "task" in job), None)
-    return code_archive(first, sensors, task, beside=others, extra=named, folder=folder)
+    return code_archive(first, sensors, task, beside=others, extra=named, kind=kind_of(wire), folder=folder)
 
 
 def _jobs(wire: dict[str, Any]) -> list[dict[str, Any]]:

@@ -35,8 +35,8 @@ STREAM = "code.bz2"
 # Of a task; its predictions go to the host, which has the truths.
 TASKS, ON_THE_HOST = "harness.tasks", ("score", "changed", "reweighed")
 EPOCH = (1980, 1, 1, 0, 0, 0)
-# Engines, kinds of probes, task, further modules.
-Parts = tuple[tuple[str, ...], tuple[str, ...], str | None, tuple[str, ...]]
+# Engines, kinds of probes, task, further modules, kind of job.
+Parts = tuple[tuple[str, ...], tuple[str, ...], str | None, tuple[str, ...], str]
 DOTTED = re.compile(rf"{PACKAGE.name}(?:\.\w+)+")
 UNPACKER = """\
 import bz2,compileall,os,py_compile,shutil,sys,tempfile,zipfile
@@ -72,15 +72,15 @@ class Archive:
 
 def code_archive(
     engine: str, probes: Iterable[str] = (), task: str | None = None, *, beside: Iterable[str] = (),
-    extra: Iterable[str] = (), folder: Path | None = None,
+    extra: Iterable[str] = (), kind: str = "", folder: Path | None = None,
 ) -> Archive:  # fmt: skip
     """The code of the worker with one engine, these kinds of probes and one task, all by the names of their tables.
 
     beside: further engines, of a pair or a survey. extra: further modules that a process there starts, as `modules_in`
-    finds them. Names that are not known are left out: the worker says what is wrong with them. The same for every kind
-    of job. folder: where archives are kept that were made before.
+    finds them. kind: of harness.agent.KINDS, empty for a plain Job. Names that are not known are left out: the worker
+    says what is wrong with them. folder: where archives are kept that were made before.
     """
-    parts = (tuple(sorted({engine, *beside})), tuple(sorted(set(probes))), task, tuple(sorted(set(extra))))
+    parts = (tuple(sorted({engine, *beside})), tuple(sorted(set(probes))), task, tuple(sorted(set(extra))), kind)
     return _archive(parts, folder)
 
 
@@ -97,8 +97,8 @@ def _archive(parts: Parts, folder: Path | None) -> Archive:
 
 
 def _packed(parts: Parts) -> bytes:
-    engines, probes, task, extra = parts
-    texts = modules((WORKER, *extra), wanted(engines, probes, task))
+    engines, probes, task, extra, kind = parts
+    texts = modules((WORKER, *extra), {**wanted(engines, probes, task), "harness.agent:KINDS": [kind] if kind else []})
     stream = "\0".join(part for name, text in sorted(texts.items()) for part in (name, text))
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as file:

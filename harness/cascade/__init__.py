@@ -11,11 +11,13 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any, Dict, Mapping, Optional, Tuple
 
-from harness.case import Job, Plan
+from harness.case import Job
 
 SERIAL, STAGES, STEPS, STREAMS = "serial", "stages", "steps", "streams"
 LARGEST, BEST = "largest", "best"
 BOX_TASKS = ("detection", "counting")
+TASK = "cascade"
+OWN = ("stages", "execution", "keep_predictions")
 
 
 @dataclass(frozen=True)
@@ -60,35 +62,38 @@ class Execution:
 
 
 @dataclass(frozen=True)
-class CascadeJob:
+class CascadeJob(Job):
     """All that the worker needs for one run of a cascade; `stages` in an order in which each comes after what it needs.
 
-    frames_path: a pack of whole camera frames. plan: its frames, minimum_s and deadline_s count, warmup_window frames
-    go before. keep_predictions: of every frame; a long run has no room for them.
+    frames_path: a pack of whole camera frames. plan: its frames, minimum_s, arrivals and deadline_s count. input: that
+    of no stage means anything here. task: what is chained how, for whoever compares. keep_predictions: of every frame;
+    a long run has no room for them.
     """
 
-    name: str
-    stages: Tuple[Stage, ...]
-    frames_path: str
-    plan: Plan
+    stages: Tuple[Stage, ...] = ()
     execution: Execution = field(default_factory=Execution)
     keep_predictions: bool = True
 
+    @property
+    def name(self) -> str:
+        return self.case.model
+
     def to_json(self) -> str:
-        """The CascadeJob as JSON text."""
-        return json.dumps({"cascade": asdict(self)}, indent=1, sort_keys=True)
+        """That of a Job, and what makes it a cascade under "cascade"."""
+        raw = asdict(self)
+        own = {name: raw.pop(name) for name in OWN}
+        return json.dumps({**raw, "cascade": own}, indent=1, sort_keys=True)
 
     @staticmethod
     def from_json(text: str) -> CascadeJob:
         """Rebuild what `to_json` gave."""
-        raw = json.loads(text)["cascade"]
+        raw = json.loads(text)
+        own = raw.pop("cascade")
         return CascadeJob(
-            name=raw["name"],
-            stages=tuple(map(_stage, raw["stages"])),
-            frames_path=raw["frames_path"],
-            plan=Plan(**raw["plan"]),
-            execution=Execution(**raw["execution"]),
-            keep_predictions=raw["keep_predictions"],
+            **vars(Job.from_json(json.dumps(raw))),
+            stages=tuple(map(_stage, own["stages"])),
+            execution=Execution(**own["execution"]),
+            keep_predictions=own["keep_predictions"],
         )
 
 

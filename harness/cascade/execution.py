@@ -3,70 +3,32 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Callable, Iterable, Iterator, Sequence, Tuple
+from typing import Iterable, Iterator, Sequence, Tuple
 
 import numpy as np
 
 from harness.cascade import SERIAL, STAGES, STEPS, STREAMS, CascadeJob
 from harness.cascade.crew import Crew
-from harness.cascade.flow import Node, edges_of, flow, lanes
+from harness.cascade.flow import Gate, Node, edges_of, flow, lanes
 from harness.cascade.records import STAMPS, Flight
+from harness.cascade.serial import Cascade, through
 from harness.cascade.station import Station
 from harness.cascade.timeline import graph_times, lane_times
 from harness.case import Array
 from harness.errors import ConfigError, unknown
-from harness.frames import Frame
-from harness.pipeline import Clock
+
+Gates = Sequence[Gate]
 
 
-class Cascade:
-    """The serial execution of one frame after the other; for whoever has frames of his own, at a pace of his own."""
-
-    def __init__(self, stations: Sequence[Station], clock: Clock) -> None:
-        self._stations, self._clock = stations, clock
-        self._index = 0
-
-    def push(self, pixels: Array) -> Flight:
-        """One camera frame through all stages, in this thread."""
-        flight = Flight(self._index, pixels, len(self._stations))
-        self._index += 1
-        self.carry(flight)
-        return flight
-
-    def carry(self, flight: Flight) -> None:
-        """The same for a frame that has its number."""
-        flight.admitted_ns = self._clock()
-        through(self._stations, flight)
-        for station in self._stations:
-            station.forget(flight.index)
+def gates_of(job: CascadeJob) -> Tuple[Gate, ...]:
+    """A gate for each entrance of an overlapped cascade, which take frames in turn."""
+    return tuple(Gate() for _ in range(job.execution.streams if job.execution.mode == STREAMS else 1))
 
 
-class CascadePipeline:
-    """A cascade in the shape of a Pipeline, for a loop that takes one: `infer` is the whole cascade.
-
-    finished: told of each flight after its frame.
-    """
-
-    def __init__(self, cascade: Cascade, finished: Callable[[Flight], None] = lambda flight: None) -> None:
-        self.infer, self._finished = cascade.push, finished
-
-    def pre(self, frame: Frame) -> Tuple[Array, None]:
-        return frame.pixels, None
-
-    def post(self, flight: Flight, nothing: None) -> Flight:
-        self._finished(flight)
-        return flight
-
-
-def through(stations: Sequence[Station], flight: Flight) -> None:
-    """All stages, one after the other."""
-    for station in stations:
-        station.whole(flight)
-
-
-def executed(job: CascadeJob, crew: Crew, flights: Iterable[Flight]) -> Iterator[Flight]:
+def executed(job: CascadeJob, crew: Crew, flights: Iterable[Flight], gates: Gates = ()) -> Iterator[Flight]:
     """Each of `flights` when it is through, in order, as the job's execution says; ConfigError for an unknown mode.
 
+    gates: for who admits the next one of `flights` when somebody waits for it, and no sooner; not for a serial one.
     On simulated engines an overlapped flight's readings are those of each engine's own clock: see `rebased`.
     """
     known = {SERIAL: _serial, STAGES: _stages, STEPS: _steps, STREAMS: _streams}
@@ -74,10 +36,10 @@ def executed(job: CascadeJob, crew: Crew, flights: Iterable[Flight]) -> Iterator
     if mode not in known:
         raise ConfigError(unknown("execution", mode, known))
     crew.shelf.start_anew()
-    return known[mode](crew, flights)
+    return known[mode](crew, flights, gates)
 
 
-def _serial(crew: Crew, flights: Iterable[Flight]) -> Iterator[Flight]:
+def _serial(crew: Crew, flights: Iterable[Flight], gates: Gates) -> Iterator[Flight]:
     assert crew.clock is not None
     cascade = Cascade(crew.lanes[0], crew.clock)
     for flight in flights:
@@ -85,17 +47,19 @@ def _serial(crew: Crew, flights: Iterable[Flight]) -> Iterator[Flight]:
         yield flight
 
 
-def _stages(crew: Crew, flights: Iterable[Flight]) -> Iterator[Flight]:
-    return _forgetting(crew, flow(_nodes(STAGES, crew.lanes[0]), _admitted(crew, flights), crew.shelf.give_up))
+def _stages(crew: Crew, flights: Iterable[Flight], gates: Gates) -> Iterator[Flight]:
+    nodes = _nodes(STAGES, crew.lanes[0])
+    return _forgetting(crew, flow(nodes, _admitted(crew, flights), crew.shelf.give_up, gates))
 
 
-def _steps(crew: Crew, flights: Iterable[Flight]) -> Iterator[Flight]:
-    return _forgetting(crew, flow(_nodes(STEPS, crew.lanes[0]), _admitted(crew, flights), crew.shelf.give_up))
+def _steps(crew: Crew, flights: Iterable[Flight], gates: Gates) -> Iterator[Flight]:
+    nodes = _nodes(STEPS, crew.lanes[0])
+    return _forgetting(crew, flow(nodes, _admitted(crew, flights), crew.shelf.give_up, gates))
 
 
-def _streams(crew: Crew, flights: Iterable[Flight]) -> Iterator[Flight]:
+def _streams(crew: Crew, flights: Iterable[Flight], gates: Gates) -> Iterator[Flight]:
     works = [partial(through, stations) for stations in crew.lanes]
-    return _forgetting(crew, lanes(works, _admitted(crew, flights), crew.shelf.give_up))
+    return _forgetting(crew, lanes(works, _admitted(crew, flights), crew.shelf.give_up, gates))
 
 
 def _admitted(crew: Crew, flights: Iterable[Flight]) -> Iterator[Flight]:

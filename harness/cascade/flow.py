@@ -6,17 +6,19 @@ no node waits for a frame that another one has dropped.
 
 from __future__ import annotations
 
+import collections
 import itertools
 import threading
 from dataclasses import dataclass
 from queue import Queue
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
 from harness.cascade.graph import leaves
 from harness.cascade.records import Flight
 
 Work = Callable[[Flight], None]
 Edge = Tuple[str, str]
+AnyLine = Union["Line", "GatedLine"]
 SOURCE, SINK = "", "\0"
 END = None
 
@@ -27,6 +29,44 @@ class Line:
     def __init__(self) -> None:
         queue: Any = Queue(1)
         self.put, self.get = queue.put, queue.get
+
+
+class Gate:
+    """An entrance: it is open while somebody behind it waits for a frame and none lies there already."""
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition()
+        self.waiting = self.lying = 0
+
+    def wait(self) -> None:
+        """Come back when it is open."""
+        with self.changed:
+            self.changed.wait_for(lambda: self.waiting and not self.lying)
+
+
+class GatedLine:
+    """A line behind a gate: who puts a frame waited there before."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self._held: Deque[Any] = collections.deque()
+
+    def put(self, flight: Any) -> None:
+        with self._gate.changed:
+            self._held.append(flight)
+            self._gate.lying += 1
+            self._gate.changed.notify_all()
+
+    def get(self) -> Any:
+        gate = self._gate
+        with gate.changed:
+            gate.waiting += 1
+            gate.changed.notify_all()
+            gate.changed.wait_for(lambda: self._held)
+            gate.waiting -= 1
+            gate.lying -= 1
+            gate.changed.notify_all()
+            return self._held.popleft()
 
 
 @dataclass(frozen=True)
@@ -70,12 +110,19 @@ def edges_of(nodes: Sequence[Node]) -> Tuple[Edge, ...]:
     return (*inner, *((name, SINK) for name in leaves({node.name: node.after for node in nodes})))
 
 
-def flow(nodes: Sequence[Node], flights: Iterable[Flight], stop: Callable[[], None]) -> Iterator[Flight]:
-    """Each of `flights` after all nodes are through with it; raises what a node raises. stop: called on failure."""
-    queues: Dict[Edge, Line] = {edge: Line() for edge in edges_of(nodes)}
+def flow(
+    nodes: Sequence[Node], flights: Iterable[Flight], stop: Callable[[], None], gates: Sequence[Gate] = ()
+) -> Iterator[Flight]:
+    """Each of `flights` after all nodes are through with it; raises what a node raises. stop: called on failure.
+
+    gates: the one before the first nodes, where `flights` waits at it; none where it may run ahead.
+    """
+    queues: Dict[Edge, AnyLine] = {
+        edge: GatedLine(gates[0]) if gates and edge[0] == SOURCE else Line() for edge in edges_of(nodes)
+    }
     failure = Failure(stop)
 
-    def ends(place: str, side: int) -> List[Line]:
+    def ends(place: str, side: int) -> List[AnyLine]:
         return [queue for edge, queue in queues.items() if edge[side] == place]
 
     threads = [_started(_feed, ends(SOURCE, 0), flights, failure)]
@@ -83,9 +130,14 @@ def flow(nodes: Sequence[Node], flights: Iterable[Flight], stop: Callable[[], No
     return _drained(lambda: _taken(ends(SINK, 1)), failure, threads)
 
 
-def lanes(works: Sequence[Work], flights: Iterable[Flight], stop: Callable[[], None]) -> Iterator[Flight]:
-    """Each of `flights` after the one of `works` whose turn it is; in order. Raises what one of them raises."""
-    before: List[Line] = [Line() for _ in works]
+def lanes(
+    works: Sequence[Work], flights: Iterable[Flight], stop: Callable[[], None], gates: Sequence[Gate] = ()
+) -> Iterator[Flight]:
+    """Each of `flights` after the one of `works` whose turn it is; in order. Raises what one of them raises.
+
+    gates: one before each, as for `flow`.
+    """
+    before: List[AnyLine] = [GatedLine(one) for one in gates] or [Line() for _ in works]
     behind: List[Line] = [Line() for _ in works]
     failure, turns = Failure(stop), itertools.cycle(behind)
     threads = [_started(_deal, before, flights, failure)]
@@ -99,7 +151,7 @@ def _started(target: Callable[..., None], *arguments: Any) -> threading.Thread:
     return thread
 
 
-def _feed(outs: Sequence[Line], flights: Iterable[Flight], failure: Failure) -> None:
+def _feed(outs: Sequence[AnyLine], flights: Iterable[Flight], failure: Failure) -> None:
     for flight in _while_sound(flights, failure):
         for queue in outs:
             queue.put(flight)
@@ -107,7 +159,7 @@ def _feed(outs: Sequence[Line], flights: Iterable[Flight], failure: Failure) -> 
         queue.put(END)
 
 
-def _deal(outs: Sequence[Line], flights: Iterable[Flight], failure: Failure) -> None:
+def _deal(outs: Sequence[AnyLine], flights: Iterable[Flight], failure: Failure) -> None:
     """To one lane after the other; the ends too, so that they are taken in turn."""
     turns = itertools.cycle(outs)
     for flight in _while_sound(flights, failure):
@@ -126,13 +178,13 @@ def _while_sound(flights: Iterable[Flight], failure: Failure) -> Iterator[Flight
         failure.keep(error)
 
 
-def _taken(queues: Sequence[Line]) -> Any:
+def _taken(queues: Sequence[AnyLine]) -> Any:
     """The next frame, which every one of them gives."""
     flights = [queue.get() for queue in queues]
     return flights[0]
 
 
-def _serve(ins: Sequence[Line], outs: Sequence[Line], work: Work, failure: Failure) -> None:
+def _serve(ins: Sequence[AnyLine], outs: Sequence[AnyLine], work: Work, failure: Failure) -> None:
     while True:
         flight = _taken(ins)
         if flight is not END:

@@ -7,7 +7,7 @@ import time
 from array import array
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Sequence
+from typing import Any, Dict, Iterator, List, Mapping, Sequence
 
 import numpy as np
 
@@ -15,9 +15,11 @@ from harness.cascade import SERIAL, CascadeJob
 from harness.cascade.crew import Crew, loaded
 from harness.cascade.execution import executed, rebased
 from harness.cascade.records import STAMPS, Answers, CascadeRun, Flight
+from harness.case import Array
 from harness.errors import DatasetError
 from harness.frames import Frame, read_pack
 from harness.owncost import garbage_collector_off
+from harness.pipeline import CAMERA_COLUMNS
 from harness.warmup import CHUNK_NS, Say
 
 
@@ -43,20 +45,21 @@ def camera_frames(job: CascadeJob) -> Sequence[Frame]:
 
 def run_frames(job: CascadeJob, crew: Crew, frames: Sequence[Frame], say: Say) -> CascadeRun:
     """Warm up, then the plan's frames, `frames` over and over, through a crew that is loaded already."""
-    for number, _ in enumerate(executed(job, crew, _flights(job, frames, job.plan.warmup_window))):
+    for number, _ in enumerate(executed(job, crew, flights_of(job, frames, job.plan.warmup_window))):
         say("warm-up", number, job.plan.warmup_window)
-    kept = _Kept(job)
+    kept = Kept(job)
     with garbage_collector_off():
         said_ns = 0
-        for flight in executed(job, crew, _flights(job, frames, job.plan.frames, job.plan.minimum_s)):
+        for flight in executed(job, crew, flights_of(job, frames, job.plan.frames, job.plan.minimum_s)):
             kept.add(flight)
             if time.monotonic_ns() - said_ns > CHUNK_NS:
                 said_ns = time.monotonic_ns()
                 say("measuring", min(flight.index, job.plan.frames), job.plan.frames)
-    return kept.run(crew)
+    return kept.run(crew, {})
 
 
-def _flights(job: CascadeJob, frames: Sequence[Frame], count: int, least_s: float = 0.0) -> Iterator[Flight]:
+def flights_of(job: CascadeJob, frames: Sequence[Frame], count: int, least_s: float = 0.0) -> Iterator[Flight]:
+    """`count` camera frames and more until `least_s` are over, `frames` over and over."""
     until = time.monotonic() + least_s
     for index, frame in enumerate(itertools.cycle(frames)):
         if index >= count and time.monotonic() >= until:
@@ -64,24 +67,30 @@ def _flights(job: CascadeJob, frames: Sequence[Frame], count: int, least_s: floa
         yield Flight(index, frame.pixels, len(job.stages))
 
 
-class _Kept:
+class Kept:
     """What stays of each flight; its pixels do not."""
 
     def __init__(self, job: CascadeJob) -> None:
         self._job = job
         # Eight bytes for each reading: a long run must not measure its own records.
-        self._stamps, self._states, self._admitted = array("q"), array("b"), array("q")
+        self._stamps, self._states, self._admitted, self._camera = array("q"), array("b"), array("q"), array("q")
         self._answers: List[Dict[str, Any]] = []
 
     def add(self, flight: Flight) -> None:
-        for stamps in flight.stamps:
-            self._stamps.extend(stamps)
+        self._stamps.extend(flight.stamps)
         self._states.extend(flight.states)
         self._admitted.append(flight.admitted_ns)
+        self._camera.extend((flight.number, flight.due_ns, flight.lateness_ns))
         if self._job.keep_predictions:
             self._answers.append(flight.answers)
 
-    def run(self, crew: Crew) -> CascadeRun:
+    @property
+    def camera(self) -> Dict[str, Array]:
+        """What the flights tell of the camera, as in Run.camera."""
+        return dict(zip(CAMERA_COLUMNS, np.array(self._camera, np.int64).reshape(-1, len(CAMERA_COLUMNS)).T))
+
+    def run(self, crew: Crew, camera: Mapping[str, Array]) -> CascadeRun:
+        """camera: as in Run.camera."""
         stages = len(self._job.stages)
         stamps = np.array(self._stamps, np.int64).reshape(-1, stages, STAMPS)
         admitted = np.array(self._admitted, np.int64)
@@ -94,6 +103,7 @@ class _Kept:
             admitted_ns=admitted,
             predictions=self._predictions(),
             facts={"engines": crew.facts, "execution": asdict(self._job.execution), "simulated": crew.simulated},
+            camera=camera,
         )
 
     def _predictions(self) -> Dict[str, Answers]:

@@ -10,7 +10,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 
 from harness.cascade.graph import critical_paths
-from harness.case import Array, pack_ragged, read_arrays, unpack_ragged
+from harness.case import CAMERA, Array, camera_columns, pack_ragged, read_arrays, unpack_ragged
 
 SKIPPED, RAN, HELD = 0, 1, 2
 PRE_START, PRE_END, INFER_START, INFER_END, POST_START, POST_END = range(6)
@@ -22,20 +22,24 @@ Answers = Tuple[Optional[Array], ...]
 class Flight:
     """One camera frame on its way; each stage writes its own column, and after it nobody does.
 
-    answers: stage -> prediction, None where the stage was skipped.
+    index: how many were taken before it; `every` counts these. number, due_ns, lateness_ns: as in Run.camera.
+    answers: stage -> prediction, None where the stage was skipped. stamps: six readings for each stage in a row.
     """
 
     index: int
     pixels: Array
     stages: int
+    number: int = 0
+    due_ns: int = 0
+    lateness_ns: int = 0
     admitted_ns: int = 0
     answers: Dict[str, Optional[Array]] = field(default_factory=dict)
-    stamps: List[List[int]] = field(default_factory=list)
+    stamps: List[int] = field(default_factory=list)
     states: List[int] = field(default_factory=list)
     between: Dict[int, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.stamps = [[0] * STAMPS for _ in range(self.stages)]
+        self.stamps = [0] * (STAMPS * self.stages)
         self.states = [SKIPPED] * self.stages
 
 
@@ -47,6 +51,7 @@ class CascadeRun:
     states: int8 [frames, stages] of SKIPPED, RAN, HELD (the answer of an earlier frame still holds).
     admitted_ns: int64 [frames], when the frame was there. predictions: stage -> one per frame, None where skipped;
     empty where none are kept. facts: of each stage's engine, under "engines"; "execution"; "simulated".
+    camera: as in Run.camera, empty where frames went back to back.
     """
 
     after: Mapping[str, Sequence[str]]
@@ -55,6 +60,7 @@ class CascadeRun:
     admitted_ns: Array
     predictions: Mapping[str, Answers]
     facts: Mapping[str, Any]
+    camera: Mapping[str, Array] = field(default_factory=dict)
 
     @property
     def names(self) -> Tuple[str, ...]:
@@ -98,6 +104,7 @@ class CascadeRun:
     def save(self, folder: Path) -> None:
         """Write cascade.npz, and cascade.json, which comes last."""
         columns: Dict[str, Any] = {"stamps": self.stamps, "states": self.states, "admitted_ns": self.admitted_ns}
+        columns.update({f"{CAMERA}{name}": column for name, column in self.camera.items()})
         for number, name in enumerate(self.names if self.predictions else ()):
             kept = tuple(one for one in self.predictions[name] if one is not None)
             columns[f"values_{number}"], columns[f"counts_{number}"] = pack_ragged(kept)
@@ -120,7 +127,8 @@ class CascadeRun:
             name: _spread(unpack_ragged(arrays[f"values_{number}"], arrays[f"counts_{number}"]), states[:, number])
             for number, name in enumerate(after if raw["predictions"] else ())
         }
-        return CascadeRun(after, arrays["stamps"], states, arrays["admitted_ns"], predictions, raw["facts"])
+        camera = camera_columns(arrays)
+        return CascadeRun(after, arrays["stamps"], states, arrays["admitted_ns"], predictions, raw["facts"], camera)
 
     def _ready_ns(self, before: Sequence[str]) -> Array:
         ends = [self.stamps[:, self.names.index(one), POST_END] for one in before]

@@ -45,6 +45,12 @@ class Shelf:
 
     def get(self, stage: str, index: int) -> Optional[Array]:
         """The answer of a stage for a frame; RuntimeError where it will never come."""
+        try:
+            return self._answers[stage, index]  # most often it is there, and a lock costs more than the look
+        except KeyError:
+            return self._awaited(stage, index)
+
+    def _awaited(self, stage: str, index: int) -> Optional[Array]:
         with self._changed:
             self._changed.wait_for(lambda: (stage, index) in self._answers or self._given_up)
             if (stage, index) not in self._answers:
@@ -80,6 +86,7 @@ class Station:
     ) -> None:
         self.stage, self.column, self.pipeline, self.shelf = stage, column, pipeline, shelf
         self._pre_clock, self._infer_clock, self._post_clock = clocks
+        self._first = column * STAMPS
 
     def whole(self, flight: Flight) -> None:
         """All three steps."""
@@ -94,44 +101,44 @@ class Station:
             answer = self.shelf.get(self.stage.name, flight.index - held)
             self._settle(flight, SKIPPED if answer is None else HELD, answer)
             return
+        stamps, first = flight.stamps, self._first
+        stamps[first + PRE_START] = self._pre_clock()
         found = self._region(flight)
         if found is None:
             self._settle(flight, SKIPPED, None)
             return
-        stamps = flight.stamps[self.column]
         frame = Frame(flight.pixels, None if found is WHOLE else found)
-        stamps[PRE_START] = self._pre_clock()
         flight.between[self.column] = self.pipeline.pre(frame)
-        stamps[PRE_END] = self._pre_clock()
+        stamps[first + PRE_END] = self._pre_clock()
         flight.states[self.column] = RAN
 
     def infer(self, flight: Flight) -> None:
         """The engine's outputs, where the stage runs."""
         if flight.states[self.column] != RAN:
             return
-        stamps = flight.stamps[self.column]
+        stamps, first = flight.stamps, self._first
         feeds, geometry = flight.between[self.column]
-        stamps[INFER_START] = self._infer_clock()
-        outputs = self.pipeline.infer(feeds)
-        stamps[INFER_END] = self._infer_clock()
-        flight.between[self.column] = outputs, geometry
+        stamps[first + INFER_START] = self._infer_clock()
+        flight.between[self.column] = self.pipeline.infer(feeds), geometry
+        del feeds  # to give its memory back is part of the step that needed it
+        stamps[first + INFER_END] = self._infer_clock()
 
     def post(self, flight: Flight) -> None:
         """The prediction, and on the shelf where it will hold for later frames."""
         if flight.states[self.column] == RAN:
-            stamps = flight.stamps[self.column]
+            stamps, first = flight.stamps, self._first
             outputs, geometry = flight.between.pop(self.column)
-            stamps[POST_START] = self._post_clock()
-            answer = self.pipeline.post(outputs, geometry)
-            stamps[POST_END] = self._post_clock()
-            flight.answers[self.stage.name] = answer
+            stamps[first + POST_START] = self._post_clock()
+            flight.answers[self.stage.name] = self.pipeline.post(outputs, geometry)
+            del outputs
+            stamps[first + POST_END] = self._post_clock()
         if self.stage.every > 1 and flight.index % self.stage.every == 0:
             self.shelf.put(self.stage.name, flight.index, flight.answers[self.stage.name])
 
     def forget(self, index: int) -> None:
         """Frame `index` and all before it are finished."""
-        if self.stage.every > 1:
-            self.shelf.clear(self.stage.name, index + 1 - (index + 1) % self.stage.every)
+        if self.stage.every > 1 and (index + 1) % self.stage.every == 0:
+            self.shelf.clear(self.stage.name, index + 1)
 
     def _region(self, flight: Flight) -> Optional[Region]:
         crop = self.stage.crop
@@ -143,4 +150,4 @@ class Station:
     def _settle(self, flight: Flight, state: int, answer: Optional[Array]) -> None:
         flight.states[self.column] = state
         flight.answers[self.stage.name] = answer
-        flight.stamps[self.column] = [self._pre_clock()] * STAMPS
+        flight.stamps[self._first : self._first + STAMPS] = [self._pre_clock()] * STAMPS

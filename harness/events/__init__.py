@@ -1,9 +1,10 @@
 """What a driver does over time, and what a monitoring system says about it.
 
-timeline  events drawn from a seed                clip      frames of them, with their truth
-answering models on a clip: an answer per frame   alarms    answers through a state filter to alarms
-scoring   alarms beside events: detection rate, delays, false alarms per hour
-scenarios measured frame times and a filter: the margin to the public scenario times
+timeline   events drawn from a seed                clip       frames of them, with their truth
+answering  a cascade on a clip: answers by frame   conditions which answers are there under a camera, and when
+alarms     answers through a filter to alarms      scoring    alarms beside events: detection, delays, false alarms
+trial      systems on the same clips               losses     two of them event by event
+filtering  what a card says of states and filter   scenarios  frame times and a filter: margins to the public times
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ import numpy as np
 from harness.case import Array
 from harness.errors import ConfigError
 from harness.events import YES
+from harness.eventtables import OFF_SHARE, ON_SHARE, WINDOW_S
 
 ROUNDING = 1e-9
 
@@ -24,9 +25,9 @@ class StateFilter:
     it without loss. ConfigError for values that cannot be right.
     """
 
-    window_s: float = 0.5
-    on_share: float = 0.7
-    off_share: float = 0.3
+    window_s: float = WINDOW_S
+    on_share: float = ON_SHARE
+    off_share: float = OFF_SHARE
     missing: Literal["absent", "skipped"] = "absent"
 
     def __post_init__(self) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from harness.camera import Arrivals, Paced, period_ns
 from harness.case import Array
 from harness.errors import ConfigError
-from harness.events import checked_fps
+from harness.events import CLOSED, OFF_ROAD, PHONE, checked_fps
 from harness.events.filters import StateFilter
 from harness.stats.bounds import nearest_rank
 
@@ -27,6 +27,7 @@ NOT_A_RATING = (
     "margins to public times, each read as the latest moment of the warning: no statement on any rating or approval, "
     "for the protocols themselves were not read"
 )
+NO_RATING = "a margin to a public time, no statement on any rating or approval"
 Certainty = Literal["secondary", "not verified"]
 EURO_NCAP, EU_ADDW = "Euro NCAP v10.4 (2023 programme)", "EU 2023/2590 (ADDW)"
 SUMMARIES, UTAC = "read in summaries of the protocol, not in it", "read in a summary by UTAC, not in the regulation"
@@ -37,11 +38,12 @@ class Scenario:
     """A public scenario time. limit_s: from onset to the warning; latest_s: where the text allows more.
 
     certainty: "secondary", taken from a summary; "not verified", commonly said and not found in public text.
-    reset_s: so long without the behaviour begins the count anew.
+    reset_s: so long without the behaviour begins the count anew. shows: evidence of the behaviour, any of it.
     """
 
     name: str
     what: str
+    shows: tuple[str, ...]
     limit_s: float
     latest_s: float | None = None
     reset_s: float | None = None
@@ -54,38 +56,39 @@ class Scenario:
         return f"{self.source}; {self.certainty}: {self.note}"
 
 
+# Phone use is a subset of the distractions.
 SCENARIOS: tuple[Scenario, ...] = (
     Scenario(
         name="long_distraction", what="one gaze off the road for 3 s, 4 s where justified", limit_s=3.0, latest_s=4.0,
-        source=EURO_NCAP, certainty="secondary", note=SUMMARIES,
+        shows=(OFF_ROAD, PHONE), source=EURO_NCAP, certainty="secondary", note=SUMMARIES,
     ),
     Scenario(
         name="cumulative_distraction", what="10 s off the road within 30 s", limit_s=10.0, reset_s=2.0,
-        source=EURO_NCAP, certainty="secondary", note=SUMMARIES,
+        shows=(OFF_ROAD, PHONE), source=EURO_NCAP, certainty="secondary", note=SUMMARIES,
     ),
     Scenario(
         name="microsleep", what="eyes closed for less than 3 s, commonly said 1 to 2 s", limit_s=1.0, latest_s=2.0,
-        source=EURO_NCAP, certainty="not verified", note="the 1 to 2 s were not found in public text",
+        shows=(CLOSED,), source=EURO_NCAP, certainty="not verified", note="the 1 to 2 s were not found in public text",
     ),
     Scenario(
         name="sleep", what="eyes closed for more than 3 s", limit_s=3.0,
-        source=EURO_NCAP, certainty="secondary", note=SUMMARIES,
+        shows=(CLOSED,), source=EURO_NCAP, certainty="secondary", note=SUMMARIES,
     ),
     Scenario(
         name="unresponsive", what="gaze away or eyes closed for 6 s", limit_s=6.0,
-        source=EURO_NCAP, certainty="secondary", note=SUMMARIES,
+        shows=(OFF_ROAD, CLOSED), source=EURO_NCAP, certainty="secondary", note=SUMMARIES,
     ),
     Scenario(
         name="unresponsive_after_warning", what="gaze not back within 3 s of a warning", limit_s=3.0,
-        source=EURO_NCAP, certainty="secondary", note=SUMMARIES,
+        shows=(OFF_ROAD,), source=EURO_NCAP, certainty="secondary", note=SUMMARIES,
     ),
     Scenario(
         name="addw_20_to_50", what="gaze away for 6 s at 20 to 50 km/h", limit_s=6.0,
-        source=EU_ADDW, certainty="secondary", note=UTAC,
+        shows=(OFF_ROAD,), source=EU_ADDW, certainty="secondary", note=UTAC,
     ),
     Scenario(
         name="addw_above_50", what="gaze away for 3.5 s above 50 km/h", limit_s=3.5,
-        source=EU_ADDW, certainty="secondary", note=UTAC,
+        shows=(OFF_ROAD,), source=EU_ADDW, certainty="secondary", note=UTAC,
     ),
 )  # fmt: skip
 

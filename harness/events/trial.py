@@ -1,15 +1,15 @@
-"""Systems on the same clips: what each detects, beside another and under dropped frames."""
+"""Systems on the same clips: what each detects, beside another and under other conditions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.errors import ConfigError, unknown
-from harness.events import Answers
-from harness.events.alarms import without
-from harness.events.answering import ModelFile, answer
-from harness.events.clip import SAME_RENDERER, BehaviourClip
+from harness.events import NO_ANSWER, Answers
+from harness.events.answering import Answered, System, answer
+from harness.events.clip import BehaviourClip
+from harness.events.conditions import AT_ONCE, Condition
 from harness.events.filters import StateFilter
 from harness.events.losses import EventLoss, compare_events
 from harness.events.scoring import EventScore, Scoring, judge, together
@@ -18,55 +18,56 @@ from harness.events.timeline import Timeline
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """The answers of each system to each clip. timelines, answers: in the same order; the filter is chosen later."""
+    """The answers of each system to each clip. timelines, answered: in the same order; the filter is chosen later."""
 
     names: tuple[str, ...]
     timelines: tuple[Timeline, ...]
-    answers: tuple[Mapping[str, Answers], ...] = field(repr=False)
+    answered: tuple[Mapping[str, Answered], ...] = field(repr=False)
+
+    def under(self, system: str, condition: Condition = AT_ONCE) -> list[Answers]:
+        """What is there of each clip's answers."""
+        if any(system not in one for one in self.answered):
+            raise ConfigError(unknown("system", system, self.answered[0]), where="trial")
+        return [condition.apply(number, found[system]) for number, found in enumerate(self.answered)]
 
     def score(
-        self, system: str, filter: StateFilter, how: Scoring | None = None, dropped: Collection[int] = ()
+        self, system: str, filter: StateFilter, condition: Condition = AT_ONCE, how: Scoring | None = None
     ) -> EventScore:
-        """Of all clips together. dropped: numbers of frames that had no result, as a paced run gives them."""
-        if any(system not in one for one in self.answers):
-            raise ConfigError(unknown("system", system, self.answers[0]), where="trial")
-        clips = zip(self.names, self.timelines, self.answers)
-        return together([_score(found[system], line, filter, how, dropped, name) for name, line, found in clips])
+        """Of all clips together."""
+        clips = zip(self.names, self.timelines, self.under(system, condition))
+        return together([judge(found, line, filter, how, name) for name, line, found in clips])
 
-    def compare(self, reference: str, candidate: str, filter: StateFilter, how: Scoring | None = None) -> EventLoss:
+    def compare(
+        self, reference: str, candidate: str, filter: StateFilter, condition: Condition = AT_ONCE
+    ) -> EventLoss:  # fmt: skip
         """Two systems event by event."""
-        return compare_events(self.score(reference, filter, how), self.score(candidate, filter, how))
+        return compare_events(self.score(reference, filter, condition), self.score(candidate, filter, condition))
 
-    def under_drops(
-        self, system: str, filter: StateFilter, dropped: Collection[int], how: Scoring | None = None
-    ) -> EventLoss:
-        """The same system with all frames and without the dropped ones."""
-        return compare_events(self.score(system, filter, how), self.score(system, filter, how, dropped))
+    def worse_under(self, system: str, filter: StateFilter, condition: Condition) -> EventLoss:
+        """The same system with all frames at once, and under a condition."""
+        return compare_events(self.score(system, filter), self.score(system, filter, condition))
 
-    def sentences(self, filter: StateFilter, how: Scoring | None = None) -> tuple[str, ...]:
-        """What each system does, and what these clips cannot tell."""
-        said = [f"{name}: {one}" for name in self.answers[0] for one in self.score(name, filter, how).sentences()]
-        return (*said, SAME_RENDERER)
+    def unanswered_share(self, system: str, condition: Condition = AT_ONCE) -> float:
+        """Of all frames those of which nothing at all is known: lost, or nobody was found in them."""
+        silent = [sum(_silent(one)) for one in self.under(system, condition)]
+        return sum(silent) / sum(one[system].answers.frames for one in self.answered)
 
 
-def _score(
-    answers: Answers, timeline: Timeline, filter: StateFilter, how: Scoring | None, dropped: Collection[int], name: str
-) -> EventScore:
-    lost = [frame for frame in dropped if frame < answers.frames]
-    return judge(without(answers, lost), timeline, filter, how, name)
+def _silent(answers: Answers) -> Sequence[bool]:
+    silent: Sequence[bool] = [all(one == NO_ANSWER for one in frame) for frame in zip(*answers.evidence.values())]
+    return silent
 
 
 def trial(
-    clips: Sequence[BehaviourClip], systems: Mapping[str, Sequence[ModelFile]],
-    say: Callable[[str], None] = lambda line: None,
-) -> Trial:  # fmt: skip
+    clips: Sequence[BehaviourClip], systems: Mapping[str, System], say: Callable[[str], None] = lambda line: None
+) -> Trial:
     """Every system on every clip, in this process; ConfigError for none of either."""
     if not clips or not systems:
         raise ConfigError("a trial takes at least one clip and one system", where="trial")
     found = []
     for number, clip in enumerate(clips, 1):
         found.append(answer(clip, systems))
-        say(f"clip {number} of {len(clips)}: {len(clip)} frames answered")
+        say(f"clip {number} of {len(clips)}: {len(clip)} frames drawn and answered")
     return Trial(
-        names=tuple(one.name for one in clips), timelines=tuple(one.timeline for one in clips), answers=tuple(found)
+        names=tuple(one.name for one in clips), timelines=tuple(one.timeline for one in clips), answered=tuple(found)
     )

@@ -1,4 +1,4 @@
-"""Memory of the whole device over time, and of one process (proc.rst: meminfo, statm; NVIDIA's nvmap for GPU buffers).
+"""Memory of the whole device and of some processes over time (proc.rst: meminfo, statm; NVIDIA's nvmap: GPU buffers).
 
 NvMapMemUsed was never run on the device.
 """
@@ -23,14 +23,18 @@ AMOUNTS: Dict[str, Tuple[str, Optional[str]]] = {
 
 
 class DeviceMemory:
-    """Memory and swap in use, GPU buffers of a Jetson, and the resident memory of `pid`; those that there are."""
+    """Memory and swap in use, GPU buffers of a Jetson, and the resident memory of `pid`; those that there are.
+
+    also: further processes, those of an engine that runs outside of `pid`; all of them together are one channel.
+    Without a `pid` a worker fills in its own.
+    """
 
     rate_hz = 5.0
 
-    def __init__(self, pid: int = 0, root: str = "/") -> None:
-        self._pid, self._root = pid, Path(root)
+    def __init__(self, pid: int = 0, root: str = "/", also: Tuple[int, ...] = ()) -> None:
+        self._pids, self._root = (pid, *also) if pid else (), Path(root)
         self._meminfo: Optional[ValueFile] = None
-        self._statm: Optional[ValueFile] = None
+        self._statms: List[ValueFile] = []
         self._names: List[str] = []
         self._totals: Dict[str, int] = {}
 
@@ -38,7 +42,7 @@ class DeviceMemory:
     def channels(self) -> Tuple[Channel, ...]:
         page = float(os.sysconf("SC_PAGE_SIZE"))
         told = [Channel(name, "bytes", resolution=1024.0) for name in self._names]
-        return (*told, *([Channel("process", "bytes", resolution=page)] if self._pid else []))
+        return (*told, *([Channel("process", "bytes", resolution=page)] if self._pids else []))
 
     def __enter__(self) -> DeviceMemory:
         self._meminfo = ValueFile(self._root / "proc/meminfo")
@@ -48,12 +52,11 @@ class DeviceMemory:
             self._meminfo.close()
             what = fault or "no memory amounts"
             raise ProbeError(what, where=str(self._meminfo.path), remedy="mount /proc, or leave this probe out")
-        if self._pid:
-            self._statm = ValueFile(self._root / f"proc/{self._pid}/statm")
+        self._statms = [ValueFile(self._root / f"proc/{pid}/statm") for pid in self._pids]
         return self
 
     def __exit__(self, *error: object) -> None:
-        for file in filter(None, (self._meminfo, self._statm)):
+        for file in filter(None, (self._meminfo, *self._statms)):
             file.close()
 
     def read(self) -> Sequence[Sample]:
@@ -61,7 +64,7 @@ class DeviceMemory:
         text, fault = self._meminfo.content()
         found = amounts(text)
         readings: List[Reading] = [found.get(name, fault or f"meminfo tells no {name}") for name in self._names]
-        return polled(readings + ([_resident(self._statm)] if self._statm else []))
+        return polled(readings + ([_together(self._statms)] if self._statms else []))
 
     def facts(self) -> Dict[str, Any]:
         """total_bytes, swap_total_bytes: what there is in all."""
@@ -77,6 +80,12 @@ def amounts(text: str) -> Dict[str, float]:
         for name, (whole, less) in AMOUNTS.items()
         if whole in fields and (less is None or less in fields)
     }
+
+
+def _together(statms: Sequence[ValueFile]) -> Reading:
+    """The sum, or why one of them tells nothing: a part would look like memory that was given back."""
+    told = [_resident(one) for one in statms]
+    return next((one for one in told if isinstance(one, str)), sum(one for one in told if isinstance(one, float)))
 
 
 def _resident(statm: ValueFile) -> Reading:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from harness.report.layout import Row, Table
-from harness.report.values import MISSING, badness, counted, titled, verdicts_of, with_unit
+from harness.report.values import MISSING, badness, case_name, counted, titled, verdicts_of, with_unit
 from harness.session import Session
 from harness.verdict import Verdict
 
@@ -35,7 +35,7 @@ def _row(verdicts: list[Verdict]) -> Row:
     worst = min(verdicts, key=badness)
     margin = worst.margin_percent
     return (
-        worst.metric, f"{worst.case.model}/{worst.case.variant}/{worst.case.runtime}",
+        worst.metric, case_name(worst.case),
         _limit(worst), with_unit(worst.value, worst.unit),
         MISSING if margin is None or not math.isfinite(margin) else f"{margin:+.1f}", counted(verdicts),
     )  # fmt: skip

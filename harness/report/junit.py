@@ -11,6 +11,9 @@ from harness.errors import printable
 from harness.measurement import Measurement
 from harness.metrics import METRICS
 from harness.report.values import simulated
+from harness.summaries.camera import arrivals_text, camera_summary
+from harness.summaries.cascade import cascade_summary
+from harness.summaries.soak import soak_summary
 
 FACTS = {
     "engine": "engine", "version": "engine_version", "precision": "precision", "threads": "threads",
@@ -21,7 +24,8 @@ UNLABELLED = ("memory_share_percent",)
 
 def properties(measurement: Measurement) -> list[tuple[str, str]]:
     """Metrics that need no labels and have a value (each name says its unit), and what really ran; safe in XML."""
-    pairs = (*_identity(measurement), *_metrics(measurement))
+    pairs = (*_identity(measurement), *_metrics(measurement), *_camera(measurement), *_soak(measurement),
+             *_cascade(measurement))  # fmt: skip
     return [(printable(name), printable(value)) for name, value in pairs]
 
 
@@ -42,6 +46,40 @@ def _identity(measurement: Measurement) -> Iterator[tuple[str, str]]:
 def _metrics(measurement: Measurement) -> Iterator[tuple[str, str]]:
     for name in (*METRICS, *UNLABELLED):
         yield from _number(name, measurement.value(name))
+
+
+def _camera(measurement: Measurement) -> Iterator[tuple[str, str]]:
+    """What of the camera's pace is no metric."""
+    found = camera_summary(measurement.runs)
+    if found is None:
+        return
+    missed = found.times.misses
+    yield "arrivals", arrivals_text(found.arrivals)
+    yield "deadline_misses", f"{missed.missed} of {missed.frames}"
+    yield from _number("deadline_misses_lower_percent", 100 * missed.lower)
+    yield from _number("deadline_misses_upper_percent", 100 * missed.upper)
+    if found.stability is not None:
+        yield from _number("fps_converged_s", found.stability.converged_s)
+    if found.hint:
+        yield "stalls_hidden", found.hint
+
+
+def _soak(measurement: Measurement) -> Iterator[tuple[str, str]]:
+    """The ends of the first process that is a soak."""
+    found = next(filter(None, map(soak_summary, measurement.runs)), None)
+    if found is not None:
+        yield "soak_minutes", str(len(found.minutes))
+        yield from _number("soak_first_minute_p99_ms", found.minutes[0].p99_ms)
+        yield from _number("soak_last_minute_p99_ms", found.minutes[-1].p99_ms)
+
+
+def _cascade(measurement: Measurement) -> Iterator[tuple[str, str]]:
+    found = cascade_summary(measurement.runs)
+    if found is not None:
+        yield "cascade_execution", found.execution
+        for stage in found.stages:
+            yield from _number(f"stage_{stage.name}_p99_ms", stage.p99_ms)
+            yield from _number(f"stage_{stage.name}_critical_share", stage.critical_share)
 
 
 def _score(measurement: Measurement) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.measurement import Measurement
 from harness.report.layout import Row, Table
-from harness.report.values import MISSING, measured_cases, titled
+from harness.report.values import MISSING, case_name, measured_cases, titled
 from harness.session import Session
 
 NOTE = (
@@ -31,9 +31,9 @@ def placement_table(session: Session) -> Table:
 
 
 def _row(measured: Measurement) -> Row:
-    facts, case = measured.facts, measured.case
+    facts = measured.facts
     return (
-        f"{case.model}/{case.variant}/{case.runtime}", f"{facts.get('engine', '')} {facts.get('version', '')}".strip(),
+        case_name(measured.case), f"{facts.get('engine', '')} {facts.get('version', '')}".strip(),
         str(facts.get("promised") or MISSING), _plain(measured.value("placed_share_percent")),
         _plain(measured.value("partitions")), _shares(facts.get("placement")), _shares(facts.get("layer_precisions")),
         _fused(facts.get("fusion")), _plain(measured.value("batch_norms_left")),

@@ -20,9 +20,10 @@ from harness.profile import DeviceProfile
 from harness.report.banner import banner
 from harness.report.environment import Environment
 from harness.report.nanoseconds import encode_ns
+from harness.report.pace_values import pace_values, ranking_values
 from harness.report.plain import plain
 from harness.report.roofline_table import roofline_values
-from harness.report.values import all_cases, simulated, verdicts_of
+from harness.report.values import all_cases, measured_cases, simulated, verdicts_of
 from harness.session import Session
 from harness.tasks import Score
 from harness.verdict import Verdict
@@ -50,6 +51,7 @@ def results(session: Session, environment: Environment) -> dict[str, Any]:
                 *(_error(case, error) for case, error in session.errors.items()),
                 *({**_error(case, error), "metric": name} for (case, name), error in session.unanswered.items()),
             ],
+            "soak_ranking": ranking_values(measured_cases(session)),
             "notes": session.notes,
         }
     )
@@ -99,6 +101,7 @@ def _measured(measured: Measurement) -> Mapping[str, Any]:
         "energy": [_energy(one) for one in measured.energies],
         "condition_faults": measured.condition_faults(),
         "discarded_runs": len(measured.discarded),
+        **pace_values(measured),
         "runs": [_run(run) for run in measured.runs],
     }
 

@@ -8,11 +8,11 @@ from statistics import mean
 from harness.energy import Energy
 from harness.measurement import CAMERA_FPS, Measurement
 from harness.report.layout import Row, Table
-from harness.report.values import MISSING, measured_cases, number, titled
+from harness.report.values import MISSING, case_name, measured_cases, number, titled
 from harness.session import Session
 
 ENERGY_NOTE = (
-    f"gross: mean while frames run back to back; net: above idle before and after, +- k = 2; net W: at "
+    f"gross: mean while frames ran; net: above idle before and after, +- k = 2; net W: at "
     f"{CAMERA_FPS:g} fps; samples: received of expected, then the longest gap"
 )
 HEAT_NOTE = (
@@ -62,7 +62,7 @@ def _energy_row(measured: Measurement) -> Row:
     """Means over the sessions, each with the largest uncertainty of any; nothing where one of them has no energy."""
     known = [one for one in measured.energies if isinstance(one, Energy)]
     if measured.power_fault or not known or measured.net_power_w is None:
-        return (_name(measured), *[MISSING] * 7, measured.power_fault)
+        return (case_name(measured.case), *[MISSING] * 7, measured.power_fault)
     worst = max(known, key=lambda one: one.net_u_mj)
 
     def average(of: Callable[[Energy], float]) -> float:
@@ -71,7 +71,7 @@ def _energy_row(measured: Measurement) -> Row:
     peaks = [one.peak_w for one in known if one.peak_w is not None]
     resolved = all(one.resolved for one in known)
     return (
-        _name(measured), number(average(lambda one: one.idle_w)), number(average(lambda one: one.mean_w)),
+        case_name(measured.case), number(average(lambda one: one.idle_w)), number(average(lambda one: one.mean_w)),
         number(max(peaks, default=None)),
         _pm(average(lambda one: one.gross_mj), max(one.gross_u_mj for one in known)),
         _pm(average(lambda one: one.net_mj), worst.net_u_mj) if resolved else "below resolution",
@@ -83,15 +83,12 @@ def _energy_row(measured: Measurement) -> Row:
 def _heat_row(measured: Measurement) -> Row:
     shown = (measured.value(metric) for metric in UTILISATION.values())
     return (
-        _name(measured), number(measured.value("temperature_start_c")), number(measured.value("temperature_end_c")),
-        number(measured.value(SLOPE)), number(measured.value("throttled_share_percent")),
+        case_name(measured.case), number(measured.value("temperature_start_c")),
+        number(measured.value("temperature_end_c")), number(measured.value(SLOPE)),
+        number(measured.value("throttled_share_percent")),
         *(MISSING if one is None else f"{one:.0f} ({100 - one:.0f})" for one in shown),
     )  # fmt: skip
 
 
 def _pm(value: float, uncertainty: float) -> str:
     return f"{number(value)} +- {number(uncertainty)}"
-
-
-def _name(measured: Measurement) -> str:
-    return f"{measured.case.model}/{measured.case.variant}/{measured.case.runtime}"

@@ -12,6 +12,7 @@ from harness.metrics import METRICS
 from harness.report.budget_tables import advice_table, gate_table
 from harness.report.change_tables import change_table
 from harness.report.layout import Row, Table
+from harness.report.pace_tables import pace_tables, soak_tables
 from harness.report.placement_table import placement_table
 from harness.report.roofline_table import roofline_table
 from harness.report.sensor_tables import energy_table, heat_table
@@ -34,7 +35,7 @@ MEMORY = {
     "file MB": "file_size_mb", "of device %": "memory_share_percent",
 }  # fmt: skip
 LATENCY_NOTE = (
-    "service time, frames back to back; pre, infer, post, total, CPU: median (p50) of a frame; "
+    "service time: from a frame's start to its result; pre, infer, post, total, CPU: median (p50) of a frame; "
     "P99: nearest rank, then its 95 % upper bound; -: not known"
 )
 STEADINESS_NOTE = (
@@ -57,10 +58,11 @@ PRETENDED_NOTE = "~: SIMULATED engine"
 def all_tables(session: Session) -> list[Table]:
     """Every table of the report in reading order; those without rows are left out."""
     makers = (
-        latency_table, steadiness_table, roofline_table, placement_table, memory_table, energy_table, heat_table,
-        comparison_table, change_table, gate_table, advice_table,
+        latency_table, steadiness_table, pace_tables, roofline_table, placement_table, memory_table, soak_tables,
+        energy_table, heat_table, comparison_table, change_table, gate_table, advice_table,
     )  # fmt: skip
-    return [table for maker in makers if (table := maker(session)).rows]
+    made = (maker(session) for maker in makers)
+    return [table for some in made for table in ((some,) if isinstance(some, Table) else some) if table.rows]
 
 
 def latency_table(session: Session) -> Table:
@@ -118,6 +120,9 @@ def _latency_row(session: Session, measured: Measurement) -> Row:
 
 
 def _steadiness_row(session: Session, measured: Measurement) -> Row:
+    """Nothing at the camera's pace, which has tables of its own."""
+    if any(run.camera for run in measured.runs):
+        return ()
     return (_name(session, measured), *(number(measured.value(metric)) for metric in STEADINESS.values()))
 
 

@@ -8,7 +8,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from harness.camera import arrivals_of
+from harness.camera.pacing import paced_of_run
+from harness.cameratimes import response_ns
 from harness.case import Array, Run
+from harness.fpsstability import fps_stability
 from harness.powersensor import LONGEST_GAP_PERIODS, rails_of
 from harness.telemetry import Trace
 
@@ -20,6 +24,7 @@ QUANTITIES = (
     ("temperature", "°C", {"C": 1.0}),
     ("clock", "MHz", {"kHz": 1e-3}),
     ("utilisation", "%", {"%": 1.0}),
+    ("memory", "MB", {"bytes": 1e-6}),
 )
 
 
@@ -80,7 +85,8 @@ def timeline(run: Run) -> Timeline:
     origin_ns, end_ns = span_ns(run)
     rises = [one for trace in run.traces for one in throttles(trace)]
     return Timeline(
-        panels=tuple(one for one in (_latency(run, origin_ns), *_sensors(run, origin_ns)) if one.series),
+        panels=tuple(one for one in (_latency(run, origin_ns), *_pace(run, origin_ns), *_sensors(run, origin_ns))
+                     if one.series),
         throttles={name: _seconds(np.array([one.at_ns for one in rises if one.name == name]), origin_ns)
                    for name in dict.fromkeys(one.name for one in rises)},
         phases={name: ((start - origin_ns) / 1e9, (end - origin_ns) / 1e9)
@@ -122,9 +128,33 @@ def thinned(values: Array, limit: int = POINTS) -> Array:
 
 
 def _latency(run: Run, origin_ns: int) -> Panel:
-    kept = thinned(run.frame_ns)
-    line = Series(name="frame", seconds=_seconds(run.start_ns[kept], origin_ns), values=run.frame_ns[kept] / 1e6)
-    return Panel(quantity="latency", unit="ms", series=(line,) if len(kept) else ())
+    """At the camera's pace from the scheduled arrival, with the service time that a closed loop would tell."""
+    service = _line("frame", run.start_ns, run.frame_ns, origin_ns)
+    paced = paced_of_run(run)
+    if paced is None:
+        return Panel(quantity="latency", unit="ms", series=(service,) if len(run.frame_ns) else ())
+    lines = (_line("response", paced.due_ns, response_ns(paced), origin_ns), replace(service, name="service"))
+    return Panel(quantity="latency", unit="ms", series=lines if len(run.frame_ns) else ())
+
+
+def _line(name: str, time_ns: Array, values_ns: Array, origin_ns: int) -> Series:
+    kept = thinned(values_ns)
+    return Series(name=name, seconds=_seconds(time_ns[kept], origin_ns), values=values_ns[kept] / 1e6)
+
+
+def _pace(run: Run, origin_ns: int) -> Iterator[Panel]:
+    """At the camera's pace, how many results came and were due in each second."""
+    paced, arrivals = paced_of_run(run), arrivals_of(run)
+    stability = fps_stability(paced, arrivals) if paced is not None and arrivals is not None else None
+    if paced is None or stability is None:
+        return
+    kept = thinned(stability.completed)
+    seconds = _seconds(paced.due_ns[:1], origin_ns) + kept + 0.5
+    counted = (("results", stability.completed, False), ("due", stability.expected, True))
+    yield Panel(quantity="results", unit="1/s", series=tuple(
+        Series(name=name, seconds=seconds, values=values[kept].astype(float), limit=limit)
+        for name, values, limit in counted
+    ))  # fmt: skip
 
 
 def _sensors(run: Run, origin_ns: int) -> Iterator[Panel]:

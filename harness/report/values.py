@@ -29,6 +29,11 @@ def verdicts_of(session: Session) -> list[Verdict]:
     return list(dict.fromkeys(session.verdicts))
 
 
+def case_name(case: Case) -> str:
+    """The case without its device, which is the session's."""
+    return f"{case.model}/{case.variant}/{case.runtime}"
+
+
 def not_passed(verdicts: list[Verdict]) -> list[Verdict]:
     """Those that are not PASS: the worst outcome first, then the smallest margin."""
     return sorted((one for one in verdicts if one.outcome is not Outcome.PASS), key=badness)

@@ -8,8 +8,9 @@ the mean pixel is above 0.5; "constant"; "nan"); `error_share` of wrong answers;
 `tail_ms` (rare slow frames), `drift_per_frame`; `background_share` of the cores that others seem to
 use; `model_bytes`, `runtime_bytes`, `leak_bytes` per frame and `spike_bytes` for a moment
 (these two are real with the option real_memory); `cached`: a frame like the last one takes a tenth of the time;
-`placed_share` of the nodes on the pretended unit, in `partitions` pieces; what simulated_sensors.py adds; `fault`
-("refuse", "crash", "hang", "out_of_memory", "fail_at_run", "flood", "vanish") at frame `fault_at`.
+`placed_share` of the nodes on the pretended unit, in `partitions` pieces; what simulated_sensors.py and
+simulated_wear.py add; `fault` ("refuse", "crash", "hang", "out_of_memory", "fail_at_run", "flood", "vanish") at frame
+`fault_at`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ import numpy as np
 from harness.case import Array, TensorSpec
 from harness.errors import EngineError
 from harness.runtimes import simulated_sensors
+from harness.runtimes.simulated_wear import DEFAULTS as NO_WEAR
+from harness.runtimes.simulated_wear import Wear
 from harness.telemetry import Telemetry
 
 CLOCK_READ_NS = 40
@@ -36,7 +39,7 @@ DEFAULTS: Dict[str, Any] = {
     "drift_per_frame": 0.0, "background_share": 0.0,
     "model_bytes": 2_000_000, "runtime_bytes": 30_000_000, "leak_bytes": 0, "spike_bytes": 0,
     "cached": False, "placed_share": 1.0, "partitions": 1, "fault": "", "fault_at": 0,
-    **simulated_sensors.DEFAULTS,
+    **simulated_sensors.DEFAULTS, **NO_WEAR,
 }  # fmt: skip
 
 
@@ -162,7 +165,10 @@ class Simulated:
 
     def sampling(self, telemetry: Telemetry, cores: Sequence[int]) -> simulated_sensors.SimulatedSampling:
         """Its sensors, on its own clock."""
-        return simulated_sensors.SimulatedSampling(telemetry, self.clock, self._model, self._ended_ns)
+        held_bytes = None if isinstance(self._growing, RealMemory) else self._growing.now_bytes
+        return simulated_sensors.SimulatedSampling(
+            telemetry, self.clock, self._model, self._ended_ns, held_bytes=held_bytes, wear=self._wear
+        )
 
     def rest(self, seconds: float) -> None:
         """Idle time passes on its own clock too."""
@@ -172,6 +178,7 @@ class Simulated:
         """Nothing to import; the pretended engine takes its memory here."""
         self._model = {**DEFAULTS, **_read(self._model_path)}
         self._random = np.random.default_rng(self._seed)
+        self._wear = Wear(self._model, lambda: self.clock.now_ns)
         luck = np.random.default_rng([self._seed, 1]).standard_normal()
         self._luck = float(np.exp(self._model["process_sigma"] * luck))
         self.load.share = float(self._model["background_share"])
@@ -194,7 +201,7 @@ class Simulated:
             _fail(self._model["fault"])
         brightness = float(feeds["image"].mean())
         known = self._model["cached"] and brightness == self._brightness
-        self._pass(self._duration_ms() / (10 if known else 1))
+        self._pass(self._wear.frame_ms(self._duration_ms()) / (10 if known else 1))
         self._frame, self._brightness = self._frame + 1, brightness
         self._ended_ns.append(self.clock.now_ns)
         self._growing.grow(int(self._model["leak_bytes"]))

@@ -1,6 +1,6 @@
 """A run of many minutes: what it looks like minute by minute, and what is wrong with it.
 
-`soak_of` takes a Run, `soak_of_paced` what a camera's pace made of it, `harness.soak.verdict.judge` says what it shows.
+`soak_of_run` takes any Run; `harness.soak.verdict.judge` says what it shows; harness.questions.soak asks it in a suite.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.camera import Paced
+from harness.camera.pacing import paced_of_run
 from harness.case import Array, Run
 from harness.energy import power_rule
 from harness.telemetry import PowerRule, Trace
@@ -56,6 +57,12 @@ class Soak:
         """float64 [frames], from the first frame on."""
         seconds: Array = (self.due_ns - self.start_ns) / 1e9
         return seconds
+
+
+def soak_of_run(run: Run) -> Soak:
+    """The timed frames of a run: by their response times where a camera paced them, else back to back."""
+    paced = paced_of_run(run)
+    return soak_of(run) if paced is None else soak_of_paced(paced, run.traces, power_rule(run))
 
 
 def soak_of(run: Run) -> Soak:

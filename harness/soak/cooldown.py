@@ -31,6 +31,8 @@ class CoolDown:
         near = f"within {self.tolerance_c:g} C of its start at {self.start_c:.1f} C"
         if self.seconds is None:
             return f"did not cool down {near} in {self.watched_s:.0f} s: still {self.last_c:.1f} C"
+        if self.hottest_c <= self.start_c + self.tolerance_c:
+            return f"had nothing to cool down: it ended {near}"
         return f"cooled from {self.hottest_c:.1f} C to {near} in {self.seconds:.0f} s"
 
 

@@ -13,6 +13,7 @@ from harness.surroundings import CELSIUS, EVENTS, RATED_EVENTS, STATE
 from harness.telemetry import Trace
 
 KILOHERTZ, BYTES, PROCESS = "kHz", "bytes", "process"
+MINUTE_NS = 60_000_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,12 @@ class Column:
         """None where it told nothing in between."""
         inside = self.within(start_ns, end_ns)
         return float(inside.mean()) if len(inside) else None
+
+
+def covers(column: Column, soak: Soak) -> bool:
+    """Whether it told something in every minute: a sensor that fell silent shows nothing of what came after."""
+    edges = np.append(np.arange(soak.start_ns, soak.end_ns - MINUTE_NS / 2, MINUTE_NS), soak.end_ns)
+    return len(edges) > 1 and bool((np.diff(np.searchsorted(column.time_ns, edges)) > 0).all())
 
 
 def columns_of(soak: Soak, unit: str) -> tuple[Column, ...]:

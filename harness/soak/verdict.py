@@ -28,6 +28,14 @@ class Finding:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Note:
+    """Something that is no finding. unjudged: it could not be told whether there is one."""
+
+    sentence: str
+    unjudged: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class SoakVerdict:
     """findings: what is raised. notes: what could not be judged, or is no fault. minutes: how long it was."""
 
@@ -53,15 +61,21 @@ class SoakVerdict:
 
 def judge(soak: Soak, *, limit_kb: float = LIMIT_KB) -> SoakVerdict:
     """All that the frames and sensors of a soak show."""
-    drifts = [drift_of(soak, one) for one in (MEDIAN, P99)]
-    found, grown = stalls_of(soak), leak_of(soak, limit_kb)
-    moved = [_moved(soak, one) for one in _told_once(drifts)]
-    said = (*moved, *_leaks(grown), *_stalled(found), *_cooled(cool_down_of(soak)))
+    said = (*moves(soak), *leaks(leak_of(soak, limit_kb)), *long_frames(stalls_of(soak)), *cooling(soak))
     return SoakVerdict(
         findings=tuple(one for one in said if isinstance(one, Finding)),
-        notes=tuple(one for one in said if one and isinstance(one, str)),
+        notes=tuple(one.sentence for one in said if isinstance(one, Note)),
         minutes=soak.seconds / 60, frames=len(soak.due_ns),
     )  # fmt: skip
+
+
+Said = tuple[Finding | Note, ...]
+
+
+def moves(soak: Soak) -> Said:
+    """Steps and drifts of the median and of P99; empty where neither moves."""
+    drifts = _told_once([drift_of(soak, one) for one in (MEDIAN, P99)])
+    return tuple(one for drift in drifts for one in _moved(soak, drift))
 
 
 def _told_once(drifts: list[Drift]) -> list[Drift]:
@@ -71,26 +85,28 @@ def _told_once(drifts: list[Drift]) -> list[Drift]:
     return [median] if with_it or (median.kind == tail.kind == "too short") else drifts
 
 
-def _moved(soak: Soak, drift: Drift) -> Finding | str:
+def _moved(soak: Soak, drift: Drift) -> Said:
     if drift.kind == "too short":
-        return f"drift: not judged, {soak.seconds:.0f} s are too short"
+        return (Note(sentence=f"drift: not judged, {soak.seconds:.0f} s are too short", unjudged=True),)
     if drift.kind == "none":
-        return ""
+        return ()
     before_after = f"{drift.before_ms:.2f} ms to {drift.after_ms:.2f} ms ({100 * drift.change:+.1f} %)"
     if drift.change < 0:
-        return f"{drift.quantile} fell from {before_after}: the soak began before the device was steady"
+        said = f"{drift.quantile} fell from {before_after}: the soak began before the device was steady"
+        return (Note(sentence=said),)
     if drift.kind == "drift":
         bounds = f"99.9 % interval {100 * (drift.low or 0):+.1f} to {100 * (drift.high or 0):+.1f} %"
         sentence = f"{drift.quantile} drifts from {before_after} over {soak.seconds / 60:.0f} min, {bounds}"
-        return Finding(kind="drift", sentence=sentence, evidence=asdict(drift))
-    return _stepped(drift, before_after, evidence(soak, drift.at_s or 0.0))
+        return (Finding(kind="drift", sentence=sentence, evidence=asdict(drift)),)
+    return (_stepped(drift, before_after, evidence(soak, drift.at_s or 0.0)),)
 
 
-def _stepped(drift: Drift, before_after: str, told: Evidence) -> Finding | str:
+def _stepped(drift: Drift, before_after: str, told: Evidence) -> Finding | Note:
     kind: Kind = "throttle" if told.clock_fell or told.throttled else "step"
     if kind == "step" and not drift.lasts:
         why = "which other load could do as well: no sensor tells of a throttle, and the levels are short or overlap"
-        return f"{drift.quantile} goes from {before_after} in minute {drift.minute}, {why}; soak longer"
+        said = f"{drift.quantile} goes from {before_after} in minute {drift.minute}, {why}; soak longer"
+        return Note(sentence=said, unjudged=True)
     why = (
         f": {told.sentence}" if kind == "throttle"
         else f"; no throttle by the sensors, so look for other load: {told.sentence}" if told.told
@@ -100,34 +116,44 @@ def _stepped(drift: Drift, before_after: str, told: Evidence) -> Finding | str:
     return Finding(kind=kind, sentence=sentence, evidence={**asdict(drift), **asdict(told)})
 
 
-def _leaks(grown: Leak) -> tuple[Finding | str, ...]:
+def leaks(grown: Leak) -> Said:
+    """A leak, or why nobody knows of one; empty where there is none."""
     if grown.kind == "unmeasured":
-        return (f"memory: not judged, {grown.reason}",)
-    bounds = (
-        f"{grown.slope_kb:.3g} kB per frame (at least {grown.low_kb:.3g} at 99.9 %, at most {grown.high_kb:.3g} "
-        f"at 95 %, limit {grown.limit_kb:g})"
-    )
+        return (Note(sentence=f"memory: not judged, {grown.reason}", unjudged=True),)
+    bounds = growth_text(grown)
     if grown.kind == "leak":
         sentence = f"leak: memory grows by {bounds}, {grown.retained_mb:.1f} MB kept over {grown.frames} frames"
         return (Finding(kind="leak", sentence=sentence, evidence=asdict(grown)),)
     if grown.kind == "settling":
-        return (f"memory: grew by {bounds} and ebbs; soak longer",)
-    return (f"memory: growth is not told from none, {bounds}; soak longer",) if grown.kind == "unclear" else ()
+        return (Note(sentence=f"memory: grew by {bounds} and ebbs; soak longer", unjudged=True),)
+    unclear = f"memory: growth is not told from none, {bounds}; soak longer"
+    return (Note(sentence=unclear, unjudged=True),) if grown.kind == "unclear" else ()
 
 
-def _cooled(found: CoolDown | str) -> tuple[str, ...]:
+def growth_text(grown: Leak) -> str:
+    """The growth of a measured one with its bounds."""
+    return (
+        f"{grown.slope_kb:.3g} kB per frame (at least {grown.low_kb:.3g} at 99.9 %, at most {grown.high_kb:.3g} "
+        f"at 95 %, limit {grown.limit_kb:g})"
+    )
+
+
+def cooling(soak: Soak) -> Said:
     """Nothing where nobody watched on: not every soak does."""
-    return (f"afterwards it {found.sentence}",) if isinstance(found, CoolDown) else ()
+    found = cool_down_of(soak)
+    return (Note(sentence=f"afterwards it {found.sentence}"),) if isinstance(found, CoolDown) else ()
 
 
-def _stalled(found: Stalls) -> tuple[Finding | str, ...]:
+def long_frames(found: Stalls) -> Said:
+    """Stalls, how they come, or why nobody knows of any; empty where there are none."""
     count, lengths = len(found.at_s), f"{found.typical_ms:.0f} ms, longest {found.longest_ms:.0f} ms"
     if found.kind == "too short":
-        return ("stalls: not judged, too few frames",)
+        return (Note(sentence="stalls: not judged, too few frames", unjudged=True),)
     if found.kind == "none":
         return ()
     if found.kind == "tail":
-        return (f"{count} frames above {found.threshold_ms:.0f} ms ({lengths}): as the tail of all frames lets expect",)
+        above = f"{count} frames above {found.threshold_ms:.0f} ms ({lengths})"
+        return (Note(sentence=f"{above}: as the tail of all frames lets expect"),)
     when = ", ".join(f"{at_s:.1f}" for at_s in found.at_s[:SHOWN_STALLS]) + (", ..." if count > SHOWN_STALLS else "")
     sentence = {
         "periodic": f"periodic stall every {found.period_s or 0:.2f} s: {count} of {lengths} (p {found.p_value:.1g})",

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 from harness.case import Array, Case
 from harness.record import Annotation
+from harness.trendreport.timecharts import TimeChart
 from harness.verdict import Change
 
 # Position is the code in `Series.outcome`, the worst first; NOT_JUDGED is a session without a verdict on the metric.
@@ -245,6 +246,17 @@ class Views:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Section:
+    """A part of the report that is only there where a session has something of it. name: of its element."""
+
+    name: str
+    heading: str
+    tables: tuple[Table, ...]
+    charts: tuple[TimeChart, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Evidence:
     """What is known of one thing that an item is about. what: a variant, or variant/runtime; "" for the model.
 
@@ -304,6 +316,7 @@ class Trends:
     overview: Overview
     annotations: tuple[Annotation, ...] = ()
     views: Views = field(default_factory=Views)
+    sections: tuple[Section, ...] = ()
     deployments: tuple[Deployment, ...] = ()
     health: tuple[Table, ...] = ()
     provenance: tuple[Table, ...] = ()

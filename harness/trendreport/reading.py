@@ -18,6 +18,7 @@ from harness.trendreport.gather.trends import trends_of
 from harness.trendreport.health import health_of
 from harness.trendreport.model import Trends
 from harness.trendreport.provenance import provenance_of
+from harness.trendreport.sections import sections_of
 from harness.trendreport.views.comparisons import views_of
 from harness.trendreport.views.floors import floors_of
 from harness.trendreport.views.newest import parents_of
@@ -39,7 +40,7 @@ def read(history: History, root: Path | None, detail_ids: Sequence[str], metrics
         return replace(
             trends, views=views_of(trends, floors, parents_of(rows)), health=health_of(rows, trends, recent),
             provenance=provenance_of(rows, trends, root, recent),
-            deployments=deployments_of(history, rows, trends, root),
+            sections=sections_of(history, trends), deployments=deployments_of(history, rows, trends, root),
             details=details_of(history, trends, detail_ids, rows.runs),
         )  # fmt: skip
 

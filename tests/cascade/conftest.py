@@ -15,7 +15,7 @@ from harness.cascade import CascadeJob, Execution, Stage
 from harness.cascade.measure import measure_cascade
 from harness.cascade.records import CascadeRun
 from harness.cascadecard import cascade_job, models_of, read_cascade
-from harness.case import Case, Job, Plan
+from harness.case import Case, Job, Plan, TaskSpec
 from harness.datasets import Sample
 from harness.datasets.cabin import Cabin
 from harness.frames import Frame, write_pack
@@ -42,8 +42,10 @@ def simulated_cascade(make_job: Callable[..., Job], tmp_path: Path) -> Callable[
             (tmp_path / f"{name}.sim").write_text(json.dumps(sim), encoding="utf-8")
             made.append(Stage(name, replace(make_job(), model_path=str(tmp_path / f"{name}.sim")), **shape))
         write_pack(tmp_path / "whole", (Frame(np.full((20, 32), grey, np.uint8)) for grey in GREYS))
+        first = replace(made[0].job, plan=replace(PLAN, **plan), frames_path=str(tmp_path / "whole"))
         return CascadeJob(
-            "test", tuple(made), str(tmp_path / "whole"), replace(PLAN, **plan), Execution(mode, streams)
+            **{**vars(first), "case": Case("simulated", "test", "cascade", "simulated"), "task": TaskSpec("cascade")},
+            stages=tuple(made), execution=Execution(mode, streams),
         )  # fmt: skip
 
     return make

@@ -37,7 +37,7 @@ def test_the_shipped_card_chains_the_five_models():
         "face": (), "eyes": ("face",), "gaze": ("face",), "distraction": ("face",), "heads": (),
     }  # fmt: skip
     assert card.arrivals().fps == 30
-    assert card.budgets == {"end_to_end_p99_ms": 50}
+    assert card.budgets == {"frame_p99_ms": 50}
 
 
 def test_stages_stand_behind_what_they_need_whatever_their_order_in_the_card(card):
@@ -80,7 +80,9 @@ def test_a_margin_is_one_number_or_four(card, margin, wanted):
         ("[camera]\ntimestamps = [0, 33, 33]\n" + FACE, "time goes forward only"),
         ("[camera]\ntimestamps = [5]\n" + FACE, "give two or more"),
         ("[camera]\nfps = 30\ntimestamps = [0, 33]\n" + FACE, "give one of them"),
-        ("[budgets]\nend_to_end_p99_ms = -1\n" + FACE, "budgets.end_to_end_p99_ms = -1"),
+        ("[budgets]\nframe_p99_ms = -1\n" + FACE, "budgets.frame_p99_ms = -1"),
+        ('[execution]\nmode = "parallel"\n' + FACE, "execution.mode = 'parallel'"),
+        ("[execution]\nstreams = 0\n" + FACE, "execution.streams = 0"),
         ('name = "mine"\n' + FACE, "name does not belong in a card"),
         ("[[stages]\n", "not valid TOML"),
     ],

@@ -16,9 +16,9 @@ from harness.camera import Arrivals, due_ns
 from harness.camera.pacing import pace, waiting_of
 from harness.cascade import CascadeJob, Execution, Stage
 from harness.cascade.crew import loaded
-from harness.cascade.execution import Cascade, CascadePipeline
 from harness.cascade.measure import camera_frames, measure_cascade, run_frames
 from harness.cascade.records import HELD, RAN, CascadeRun, first_difference
+from harness.cascade.serial import CascadePipeline
 from harness.errors import ConfigError, DatasetError, EngineError
 from harness.following import follow
 from harness.frames import Frame, write_pack
@@ -145,7 +145,8 @@ def test_who_wants_no_more_frames_leaves_no_thread(simulated_cascade, mode):
 def test_frames_come_at_the_pace_of_a_camera_through_the_serial_cascade(simulated_cascade):
     job, flights = simulated_cascade({**CHAIN, "heads": {"infer_ms": 30.0}}), []
     with loaded(job) as crew:
-        pipeline = CascadePipeline(Cascade(crew.lanes[0], crew.clock), flights.append)
+        pipeline = CascadePipeline(crew.lanes[0], crew.clock)
+        pipeline.begin(flights.append)
         times = due_ns(Arrivals(fps=30), 30)
         waiting = waiting_of(crew.runtimes[0])
         chunks = pace(camera_frames(job), pipeline, times, "drop-stale", waiting, lambda: 0)
@@ -242,5 +243,5 @@ def test_a_stage_that_never_returns_is_ended_by_the_deadline(simulated_cascade, 
 
 def test_a_job_on_the_wire_is_told_apart_from_others_and_comes_back(simulated_cascade):
     job = simulated_cascade(WITH_HELD, "streams")
-    assert list(json.loads(job.to_json())) == ["cascade"]
+    assert list(json.loads(job.to_json())["cascade"]) == ["execution", "keep_predictions", "stages"]
     assert CascadeJob.from_json(job.to_json()) == job

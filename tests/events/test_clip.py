@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from harness.cascadecard import read_cascade
 from harness.errors import ConfigError
 from harness.events import CLOSED, EVIDENCE, OFF_ROAD, PHONE, YES, Event
-from harness.events.answering import answer, variant_files
-from harness.events.clip import SAME_RENDERER, BehaviourClip
+from harness.events.answering import answer
+from harness.events.clip import BehaviourClip
+from harness.events.conditions import every_nth_lost
 from harness.events.filters import StateFilter
 from harness.events.timeline import Timeline, draw
 from harness.events.trial import Trial, trial
-from harness.model import ModelCard, read_card
+from harness.eventscores.systems import Maker
+from harness.profile import read_profile
+from tests.simulated import CHECKOUT
 
 pytest.importorskip("cv2")
 
-MODELS = Path(__file__).parents[2] / "suites" / "models"
+MODELS = CHECKOUT / "suites" / "models"
 EDGE_S = 0.3
+# A recording in which nobody but the driver is in the car.
+ALONE = 6
 FILTER = StateFilter(window_s=0.4, on_share=1.0, off_share=0.4)
 
 
@@ -106,34 +112,42 @@ def test_a_clip_too_short_for_one_frame_and_an_unknown_split_are_refused() -> No
 
 
 @pytest.fixture(scope="module")
-def cards() -> list[ModelCard]:
-    return [read_card(MODELS / name) for name in ("eye_state", "gaze", "distraction")]
+def maker(tmp_path_factory: pytest.TempPathFactory) -> Maker:
+    pytest.importorskip("onnxruntime")
+    return Maker(
+        card=read_cascade(CHECKOUT / "suites" / "pipelines" / "cabin"), models=MODELS,
+        profile=read_profile("host", CHECKOUT / "devices"), cache=tmp_path_factory.mktemp("cache"),
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def short(cards: list[ModelCard]) -> Trial:
-    pytest.importorskip("onnxruntime")
+def short(maker: Maker) -> Trial:
     events = (Event(kind="microsleep", onset_s=0.6, end_s=2.0), Event(kind="glance", onset_s=3.5, end_s=4.5))
-    clip = of(*events, duration_s=5.0, fps=5.0)
-    return trial([clip], {name: variant_files(cards, name) for name in ("fp32", "int8")})
+    clip, int8 = of(*events, duration_s=5.0, fps=5.0, number=ALONE), maker.system()
+    systems = {"int8": int8, "fp32": maker.system("fp32"), "sure": replace(int8, true_regions=True)}
+    return trial([clip], systems)
 
 
-def test_the_shipped_models_tell_closed_eyes_from_a_look_aside(short: Trial) -> None:
-    for answers in short.answers[0].values():
-        assert set(answers.evidence) == {CLOSED, OFF_ROAD, PHONE}
-        assert answers.evidence[CLOSED][4:9].all()
-        assert answers.evidence[OFF_ROAD][19:22].all()
-        assert answers.evidence[CLOSED][19:22].sum() == 0
+@pytest.mark.parametrize("system", ["int8", "fp32", "sure"])
+def test_the_shipped_cascade_sees_closed_eyes(short: Trial, system: str) -> None:
+    found = short.answered[0][system]
+    assert set(found.answers.evidence) == {CLOSED, OFF_ROAD, PHONE}
+    assert found.answers.evidence[CLOSED][4:9].all()
+    assert found.answers.evidence[CLOSED][12:].sum() == 0
+    assert (found.service_ns > 0).all()
 
 
-def test_a_trial_scores_compares_and_drops_and_says_what_it_cannot_tell(short: Trial) -> None:
+def test_the_models_see_a_look_aside_where_they_are_shown_the_true_regions(short: Trial) -> None:
+    assert short.answered[0]["sure"].answers.evidence[OFF_ROAD][19:22].all()
+    assert short.answered[0]["sure"].answers.evidence[OFF_ROAD][:17].sum() == 0
+
+
+def test_a_trial_scores_compares_and_drops(short: Trial) -> None:
     assert [one.kind for one in short.score("fp32", FILTER).demands] == ["microsleep"]
     assert short.score("fp32", FILTER).missed == ()
     assert short.compare("fp32", "int8", FILTER).loss == 0.0
-    assert short.under_drops("fp32", FILTER, range(3, 11)).loss == 1.0
-    said = short.sentences(FILTER)
-    assert said[0].startswith("fp32: 1 of 1 events detected")
-    assert said[-1] == SAME_RENDERER
+    assert short.worse_under("fp32", FILTER, every_nth_lost(2)).loss == 1.0
+    assert short.unanswered_share("fp32", every_nth_lost(5)) == pytest.approx(0.2)
 
 
 def test_a_trial_of_nothing_and_a_system_that_is_not_in_it_are_refused(short: Trial) -> None:
@@ -143,9 +157,15 @@ def test_a_trial_of_nothing_and_a_system_that_is_not_in_it_are_refused(short: Tr
         short.score("int4", FILTER)
 
 
-def test_a_variant_that_a_card_lacks_and_a_model_that_tells_no_evidence_are_refused(cards: list[ModelCard]) -> None:
-    with pytest.raises(ConfigError, match="eye_state has no onnx file of 'int4'"):
-        variant_files(cards, "int4")
-    heads = variant_files([read_card(MODELS / "head_counting")], "fp32")
-    with pytest.raises(ConfigError, match="no truth that alarms can rest on called 'heads'"):
-        answer(of(duration_s=1.0), {"heads": heads})
+def test_a_cascade_whose_models_tell_no_state_is_refused(maker: Maker) -> None:
+    stages = tuple(one for one in maker.card.stages if one.name in ("face", "heads"))
+    blind = replace(maker, card=maker.card.model_copy(update={"stages": stages})).system()
+    with pytest.raises(ConfigError, match=r"no truth that alarms can rest on called 'faces, heads'"):
+        answer(of(duration_s=1.0), {"heads": blind})
+
+
+def test_a_variant_and_a_runtime_that_are_not_there_are_refused(maker: Maker) -> None:
+    with pytest.raises(ConfigError, match="no variant called 'int4'"):
+        maker.system("int4")
+    with pytest.raises(ConfigError, match="no runtime called 'onnx'"):
+        replace(maker, runtime="onnx").system()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from harness.case import Case
 from harness.measurement import Measurement
-from harness.powermodes import Point, core_counts, front, host_clocks_khz, host_fault, point, point_of, points_of
+from harness.powermodes.front import Point, core_counts, front, host_clocks_khz, host_fault, point, point_of, points_of
 from tests.history.records import record
 
 MODES = (
@@ -39,15 +39,15 @@ def test_whatever_is_off_the_front_is_beaten_by_something_on_it(pairs):
     points = [Point(mode=str(index), latency_ms=ms, watts=watts) for index, (ms, watts) in enumerate(pairs)]
     found = front(points)
     assert len(found.points) + len(found.beaten) == len(points)
-    on = [one.costs for one in found.points]
-    assert all(any(ms <= one.costs[0] and watts <= one.costs[1] for ms, watts in on) for one, _ in found.beaten)
+    on = [one.costs() for one in found.points]
+    assert all(any(ms <= one.costs()[0] and watts <= one.costs()[1] for ms, watts in on) for one, _ in found.beaten)
     assert not any(a[0] <= b[0] and a[1] <= b[1] and a != b for a in on for b in on)
 
 
 def test_a_point_is_the_median_of_its_processes():
     values = {"frame_p99_ms": (5.0, 7.0, 6.0), "power_mean_w": (10.0,)}
     assert point("15W", values) == Point(mode="15W", latency_ms=6.0, watts=10.0, spread_ms=(5.0, 7.0), processes=3)
-    assert point("15W", {}).fault == "15W: nobody measured frame_p99_ms and power_mean_w"
+    assert point("15W", {}).fault() == "15W: nobody measured frame_p99_ms and power_mean_w"
 
 
 def session(device, day, ms, **changes):
@@ -98,3 +98,13 @@ def test_a_measurement_is_a_point_whose_power_nobody_measured(make_run, quick, d
 )
 def test_core_counts_double_up_to_all(cores, sizes):
     assert [len(one) for one in core_counts(cores)] == sizes
+
+
+def test_without_watts_cores_stand_in_for_them():
+    points = [Point(mode="1 core", latency_ms=9.0, cores=1), Point(mode="2 cores", latency_ms=9.5, cores=2)]
+    found = front(points, budget_ms=10.0, by="cores")
+    assert found.sentences == (
+        "1 core: 9.00 ms on 1 core", "2 cores: 9.50 ms on 2 cores, 1 core is better in both",
+        "the least cores within the budget: 1 core",
+    )  # fmt: skip
+    assert front(points).faults == ("1 core: nobody measured power_mean_w", "2 cores: nobody measured power_mean_w")

@@ -19,6 +19,7 @@ from harness.trendreport.model import (
     ParetoChart,
     ParetoPoint,
     Row,
+    Section,
     Series,
     Step,
     Table,
@@ -26,6 +27,7 @@ from harness.trendreport.model import (
     Trends,
     Views,
 )
+from harness.trendreport.timecharts import TimeChart, TimeLine, TimePanel
 from harness.verdict import Change
 
 METRICS = (("frame_p99_ms", "ms", 40.0), ("frame_p25_ms", "ms", 21.0), ("load_ms", "ms", 151.0),
@@ -123,7 +125,7 @@ def trends(cases: int = 3, sessions: int = 40, metrics: int = 5, name: str = "")
         tracks=tuple(tracks), series=tuple(made), rows=(gone, *rows), overview=_overview(name),
         annotations=tuple(_annotations(found[0], name)), views=_views(found, name), health=(_table("Health", name),),
         provenance=(_table("Annotations", name),), details={tracks[0].ids[-1]: _detail(tracks[0], name)},
-        notes=(name or "3 metrics are left out",),
+        sections=_sections(name), notes=(name or "3 metrics are left out",),
     )  # fmt: skip
 
 
@@ -167,6 +169,21 @@ def _views(cases: list[Case], name: str) -> Views:
     chart = ParetoChart(title=name or "eyes on orin", x_name=name or "frame p50, ms", y_name=name or "accuracy, %",
                         y_better="more", points=points)  # fmt: skip
     return Views(tables=(_table("Engines", name),), charts=(chart,))
+
+
+def _sections(name: str) -> tuple[Section, ...]:
+    """One with a chart of two panels, whose second has a gap, and one with a table alone."""
+    panels = tuple(
+        TimePanel(quantity=name or quantity, unit=name or unit, lines=(
+            TimeLine(name=name or "P99", at=(0.5, 1.5, 2.5), value=(5.0, None, 6.0)),
+            TimeLine(name=name or "P50", at=(0.5, 1.5, 2.5), value=(4.0, 4.1, 4.2)),
+        ))
+        for quantity, unit in (("latency", "ms"), ("temperature", "C"))
+    )  # fmt: skip
+    chart = TimeChart(title=name or "soak of eyes", x_name=name or "time, minutes", end=3.0, panels=panels)
+    soak = Section(name="soak", heading="Soaks", tables=(_table("Soak of eyes", name),), charts=(chart,),
+                   notes=(name or "2 further cases",))  # fmt: skip
+    return soak, Section(name="cascade", heading="Cascades", tables=(_table("Stages", name),))
 
 
 def _table(title: str, name: str) -> Table:

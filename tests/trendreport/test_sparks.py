@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from harness.case import Case
 from harness.trendreport.model import OUTCOMES, SPARK_SESSIONS, Band, Limit, ParetoChart, ParetoPoint
+from harness.trendreport.page.axes import round_numbers
 from harness.trendreport.page.bars import WIDTH, interval_bar, margin_bar
-from harness.trendreport.page.paretosvg import COLOURS, colour_of, pareto_svg, round_numbers
+from harness.trendreport.page.paretosvg import COLOURS, colour_of, pareto_svg
 from harness.trendreport.page.sparks import spark
 
 CASE = Case("orin", "eyes", "int8", "ort")

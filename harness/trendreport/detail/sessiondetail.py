@@ -16,6 +16,7 @@ from harness.trendreport.detail.sensorlines import line_table, lines
 from harness.trendreport.provenance import sensed_of, text
 
 MOST_FACTS = 40
+SERVICE = "a camera sent the frames: these are service times, from a frame's start; waiting is not in them"
 PAIRED = "paired"
 OF_ONE_RUN = ("command", "subject", "run")
 HASH, SHORT = re.compile(r"[0-9a-f]{40,}"), 12
@@ -42,7 +43,7 @@ def detail_of(session: SessionRecord, baseline: Sequence[SessionRecord], *, acce
         "shift": _shift(shift_of(_frames(runs), others, beside=session.purpose == PAIRED)),
         "frames": stretches(runs), "traces": [line_table(one) for one in drawn], "stages": stages(runs),
         "command": reproduced(session), "commit": _text(session, "commit"), "subject": _text(session, "subject"),
-        "notes": notes,
+        "notes": [*notes, *([SERVICE] if any(run.camera for run in runs) else [])],
     }  # fmt: skip
 
 

@@ -23,7 +23,7 @@ HEADLINES = (
     "frame_p50_ms", "frame_p90_ms", "frame_p99_ms", "frame_max_ms", "longest_gap_ms", "infer_p50_ms", "pre_p50_ms",
     "post_p50_ms", "load_ms", "fps_mean", "throttled_share_percent", "file_size_mb", "peak_memory_mb",
     "device_memory_mb", "energy_per_frame_mj", "net_energy_per_frame_mj", "power_mean_w", "accuracy_min_percent",
-    "accuracy_loss_points",
+    "accuracy_loss_points", "response_p99_ms", "deadline_misses_percent", "dropped_per_10000",
 )  # fmt: skip
 COMPARED = tuple(name for name, metric in METRICS.items() if metric.tolerance_percent)
 # Percentiles that budgets judge over all frames of a run; what is compared is judged session by session.

@@ -18,6 +18,7 @@ from harness.trendreport.page.paretosvg import pareto_svg
 from harness.trendreport.page.payload import detail_elements, payload_of
 from harness.trendreport.page.rowview import choices, row_views, simulated
 from harness.trendreport.page.shapes import CLASSES, MISSING_ROW, SHAPES, STALE, UNJUDGED, mark_class
+from harness.trendreport.page.timesvg import legend, time_svg
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -97,6 +98,8 @@ def _body(trends: Trends, commit_url: str) -> dict[str, Any]:
         "open_rows": views_of("", rows, views), "nothing_open": nothing_open(rows),
         "folds": list(fold_views(rows, views)), "views": trends.views.tables, "health": trends.health,
         "provenance": trends.provenance, "deployment": deployment_view(trends.deployments),
+        "sections": [(one, [(drawn.title, time_svg(drawn), legend(drawn)) for drawn in one.charts])
+                     for one in trends.sections],
         "charts": [{"title": one.title, "svg": pareto_svg(one)} for one in trends.views.charts if one.points],
         "symbols": [(CLASSES[outcome], path) for outcome, path in SHAPES.items()],
         "meanings": [(_word(outcome), mark_class(outcome), said) for outcome, said in MEANINGS.items()],

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
 from harness.trendreport.cells import number
 from harness.trendreport.model import ParetoChart, ParetoPoint
+from harness.trendreport.page.axes import Axis, axis_of
 from harness.trendreport.page.embed import shown
 
 WIDTH, HEIGHT = 560, 300
@@ -21,48 +21,16 @@ NAME_LENGTH = 28
 COLOURS = 6
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Axis:
-    """Values to pixels: `low` lies at `near`, `high` at `far`."""
-
-    low: float
-    high: float
-    near: int
-    far: int
-
-    def at(self, value: float) -> int:
-        """The pixel of a value."""
-        return round(self.near + (self.far - self.near) * (value - self.low) / (self.high - self.low))
-
-    def ticks(self) -> list[float]:
-        """Round numbers within the axis."""
-        return round_numbers(self.low, self.high)
-
-
-def _axis(values: list[float], near: int, far: int) -> _Axis:
-    low, high = min(values), max(values)
-    room = 0.1 * (high - low) or 0.1 * abs(high) or 1.0
-    return _Axis(low=low - room, high=high + room, near=near, far=far)
-
-
-def round_numbers(low: float, high: float, most: int = 6) -> list[float]:
-    """At most `most` multiples of 1, 2 or 5 times a power of ten from `low` to `high`."""
-    rough = (high - low) / (most - 1)
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(one * power for one in (1, 2, 5, 10) if one * power >= rough)
-    return [number * step for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
-
-
 def pareto_svg(chart: ParetoChart) -> Markup:
     """The chart; its points are told in words too, since the drawing is one picture to a screen reader."""
-    x = _axis([one.x for one in chart.points], LEFT, WIDTH - RIGHT)
-    y = _axis([one.y for one in chart.points], HEIGHT - BOTTOM, TOP)
+    x = axis_of([one.x for one in chart.points], LEFT, WIDTH - RIGHT)
+    y = axis_of([one.y for one in chart.points], HEIGHT - BOTTOM, TOP)
     body = "".join((*_frame(chart, x, y), _front(chart, x, y), *_points(chart, x, y)))
     said = escape(shown(_said(chart)))
     return Markup(f'<svg class="pareto" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{said}">{body}</svg>')
 
 
-def _frame(chart: ParetoChart, x: _Axis, y: _Axis) -> Iterator[str]:
+def _frame(chart: ParetoChart, x: Axis, y: Axis) -> Iterator[str]:
     bottom, right = HEIGHT - BOTTOM, WIDTH - RIGHT
     for value in x.ticks():
         yield f'<path class="grid" d="M{x.at(value)} {TOP}V{bottom}"/>'
@@ -75,14 +43,14 @@ def _frame(chart: ParetoChart, x: _Axis, y: _Axis) -> Iterator[str]:
     yield f'<text class="middle" x="{(LEFT + right) // 2}" y="{HEIGHT - 8}">{escape(shown(names))}</text>'
 
 
-def _front(chart: ParetoChart, x: _Axis, y: _Axis) -> str:
+def _front(chart: ParetoChart, x: Axis, y: Axis) -> str:
     """Along the points that nobody beats, from the quickest on."""
     front = sorted((x.at(one.x), y.at(one.y)) for one in chart.points if one.front)
     steps = "".join(f"H{here}V{there}" for here, there in front[1:])
     return f'<path class="front" d="M{front[0][0]} {front[0][1]}{steps}"/>' if front else ""
 
 
-def _points(chart: ParetoChart, x: _Axis, y: _Axis) -> Iterator[str]:
+def _points(chart: ParetoChart, x: Axis, y: Axis) -> Iterator[str]:
     """Discs on the front, rings behind it, with their names; names never overlap."""
     lowest = -math.inf
     for one in sorted(chart.points, key=lambda one: (y.at(one.y), one.case.key)):

@@ -27,6 +27,7 @@ def _values(trends: Trends) -> dict[str, Any]:
         "tracks": tracks, "series": [_series(one) for one in trends.series],
         "sources": [dict(zip(names, one)) for one in sources], "identities": trends.identities,
         "annotations": [asdict(one) for one in trends.annotations], "views": asdict(trends.views),
+        "sections": [asdict(one) for one in trends.sections],
         "deployments": [_deployment(one) for one in trends.deployments],
         "health": [asdict(one) for one in trends.health], "provenance": [asdict(one) for one in trends.provenance],
         "notes": trends.notes,

@@ -45,7 +45,8 @@ def _lines(trends: Trends, cap: int) -> Iterator[str]:
         some = [one for one in trends.rows if one.fold in folds]
         yield from _folded_rows(f"{title}: {len(some)}", some, trends, cap)
     yield from _deployment(trends.deployments, cap)
-    tables = (*trends.views.tables, *trends.health, *trends.provenance)
+    sections = (table for one in trends.sections for table in one.tables)
+    tables = (*trends.views.tables, *sections, *trends.health, *trends.provenance)
     for one in tables[:cap]:
         yield from folded(f"{one.title}: {len(one.rows)}", _table(one, cap))
     yield from left_out(len(tables) - cap, ELSEWHERE)

@@ -8,22 +8,28 @@ from __future__ import annotations
 
 import json
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from benchmarks.trendhistory import synthetic_history
 from harness.history import open_history
+from harness.record import SessionRecord
 from harness.trendreport import read_trends
 from harness.trendreport.model import Trends
 from harness.trendreport.page import page
+from tests.paced import CAMERA, SOAK, STAGES, STALLING, cascaded, paced_run
 from tests.trendreport.browser.conftest import CHECKOUT, Tab, chromium, key_fragment
+from tests.trendreport.histories import CASE, IDENTITY, PARENT, session, write_history
 
 SCREENSHOTS = CHECKOUT / "docs" / "screenshots"
 STRUCTURE = SCREENSHOTS / "structure.json"
 COUNTED = (
-    "tr[data-row]", "svg.spark", "figure.chart", "figure.sketch", "figure.pareto", "table", "select", "button", "input",
-    "nav a", ".flag", "details[open]", "details:not([open])", "dt",
+    "tr[data-row]", "svg.spark", "figure.chart", "figure.sketch", "figure.pareto", "figure.time", "table", "select",
+    "button", "input", "nav a", ".flag", "details[open]", "details:not([open])", "dt",
 )  # fmt: skip
 # Elements that take room on the screen, by kind; the sections in their order; the words of the headings.
 MEASURE = """
@@ -62,14 +68,34 @@ LOOKS = {
     "detail": Look(at="#detail", chosen=True, height=1500),
     "narrow": Look(width=390, height=844),
     "dark": Look(theme="dark", at="#charts"),
+    "pace": Look(at="#pace", height=1650),
+    "soak": Look(at="#soak", height=900),
     "print": Look(width=794, height=1123, media="print"),
 }
 
 
 def pictured(folder: Path) -> Trends:
-    """A history with regressions, steps, remarks, invalid and missing sessions, the same every time."""
+    """A history with regressions, steps, remarks, invalid and missing sessions, the same every time.
+
+    Beside it, cases at the camera's pace and soaks, which the simulated engine measured.
+    """
     with open_history(synthetic_history(folder / "pictured.sqlite", cases=8, metrics=5, sessions=300)) as history:
-        return read_trends(history)
+        trends = read_trends(history)
+    with open_history(write_history(folder / "paced.sqlite", list(_paced(folder)))) as history:
+        return replace(trends, sections=read_trends(history).sections)
+
+
+def _paced(folder: Path) -> Iterator[SessionRecord]:
+    """A soak of two variants, of which one gets slower and stalls, and a cascade."""
+    drifting = paced_run(folder, SOAK, 4.5, drift_per_frame=1e-5, **STALLING)
+    warming = paced_run(folder, SOAK, 5.0, warming_c_per_s=0.02)
+    cabin = cascaded(paced_run(folder, infer_ms=20.0), order=list(STAGES))
+    soaked = {**IDENTITY, "arrivals": "0" * 12, "plan_minimum_s": SOAK.minimum_s}
+    runs = ((CASE, drifting, SOAK, soaked), (PARENT, warming, SOAK, soaked),
+            (replace(CASE, model="cabin"), cabin, CAMERA, {**IDENTITY, "arrivals": "0" * 12}))  # fmt: skip
+    for case, run, plan, identity in runs:
+        values = {"frame_p50_ms": [float(np.median(run.frame_ns)) / 1e6]}
+        yield session(1, values, case=case, runs=(run,), plan=plan, identity=identity, simulated=True)
 
 
 def show(tab: Tab, trends: Trends, text: str, look: Look) -> None:

@@ -19,6 +19,7 @@ from harness.trendreport.model import (
     Limit,
     Overview,
     Row,
+    Section,
     Series,
     Step,
     Table,
@@ -26,6 +27,7 @@ from harness.trendreport.model import (
     Trends,
     Views,
 )
+from harness.trendreport.timecharts import TimeChart, TimeLine, TimePanel
 from harness.verdict import Change
 from tests.trendreport.histories import time_of
 
@@ -178,7 +180,20 @@ def trends_of(tracks: Sequence[Track], made: Sequence[Series], rows: Sequence[Ro
         views=Views(tables=(Table(title="Variants", columns=("variant", "P99"), rows=(("fp32", "30 ms"),)),)),
         health=(Table(title="False alarms", columns=("what", "share"), rows=(("sessions", "1 of 40"),)),),
         provenance=(Table(title="Approvals", columns=("case", "by"), rows=(("orin", "ada"),)),),
+        sections=(soak(),) if tracks else (),
     )  # fmt: skip
+
+
+def soak(word: str = "soak of orin") -> Section:
+    """Two panels of a soak, one with two lines, and its minutes; `word` stands wherever text may come from outside."""
+    at = tuple(minute + 0.5 for minute in range(10))
+    tail, middle, heat = (TimeLine(name=name, at=at, value=tuple(start + 0.1 * one for one in range(10)))
+                          for name, start in (("P99", 5.6), (word, 5.0), ("hottest", 45.0)))  # fmt: skip
+    panels = (TimePanel(quantity="latency", unit="ms", lines=(tail, middle)),
+              TimePanel(quantity="temperature", unit="C", lines=(heat,), from_zero=False))  # fmt: skip
+    chart = TimeChart(title=word, x_name="time, minutes", end=10.0, panels=panels)
+    table = Table(title=word, columns=("minute", "P99 ms"), rows=(("1", "5.6"), ("10", word)))
+    return Section(name="soak", heading="Soaks", tables=(table,), charts=(chart,), notes=(word,))
 
 
 def identities() -> tuple[Mapping[str, Any], ...]:
@@ -211,7 +226,7 @@ def hostile() -> Trends:
         identities=tuple(dict(zip(HOSTILE, HOSTILE[shift:] + HOSTILE[:shift], strict=True)) for shift in (1, 2)),
         annotations=tuple(Annotation(at="2026-02-01T00:00:00Z", kind=one, text=one, author=one) for one in HOSTILE),
         overview=replace(trends.overview, sentence=everything, failed=HOSTILE, new=HOSTILE, missing=HOSTILE),
-        notes=HOSTILE,
+        sections=(soak(everything),), notes=HOSTILE,
     )  # fmt: skip
 
 

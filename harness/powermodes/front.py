@@ -1,6 +1,7 @@
 """Latency against watts over the power modes of a device, or over cores and clocks of this host.
 
-A point is on the front where no other is both quicker and more frugal.
+A point is on the front where no other is both quicker and more frugal. Where nobody measures watts, cores stand in for
+them: that is no front of power, and says so.
 """
 
 from __future__ import annotations
@@ -10,20 +11,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Literal
 
 from harness.measurement import Measurement
+from harness.metrics import METRICS
 from harness.record import SessionRecord
 
 LATENCY, POWER = "frame_p99_ms", "power_mean_w"
 CPUFREQ = "sys/devices/system/cpu"
 AT, NO_MODE = "@", "default"
+Cost = Literal["W", "cores"]
+WATTS: Cost = "W"
+CORES: Cost = "cores"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
     """One case in one mode. watts: mean power while frames ran; what nobody measured is None.
 
-    spread_ms: least and largest latency of the processes.
+    spread_ms: least and largest latency of the processes. cores: how many it could use, where the mode decides that.
     """
 
     mode: str
@@ -31,23 +37,23 @@ class Point:
     watts: float | None = None
     spread_ms: tuple[float, float] | None = None
     processes: int = 0
+    cores: int | None = None
 
-    @property
-    def known(self) -> bool:
-        """Whether it can be compared."""
-        return self.latency_ms is not None and self.watts is not None
+    def cost(self, by: Cost = WATTS) -> float | None:
+        """Watts or cores; None where nobody knows."""
+        return self.watts if by == WATTS else self.cores
 
-    @property
-    def costs(self) -> tuple[float, float]:
-        """Latency in ms and power in W; ValueError where one of them is not known."""
-        if self.latency_ms is None or self.watts is None:
-            raise ValueError(self.fault)
-        return self.latency_ms, self.watts
+    def costs(self, by: Cost = WATTS) -> tuple[float, float]:
+        """Latency in ms and what it costs; ValueError where one of them is not known."""
+        cost = self.cost(by)
+        if self.latency_ms is None or cost is None:
+            raise ValueError(self.fault(by))
+        return self.latency_ms, cost
 
-    @property
-    def fault(self) -> str:
+    def fault(self, by: Cost = WATTS) -> str:
         """What is missing; empty for a whole point."""
-        missing = [name for name, value in ((LATENCY, self.latency_ms), (POWER, self.watts)) if value is None]
+        asked = ((LATENCY, self.latency_ms), (POWER if by == WATTS else CORES, self.cost(by)))
+        missing = [name for name, value in asked if value is None]
         return f"{self.mode}: nobody measured {' and '.join(missing)}" if missing else ""
 
 
@@ -55,35 +61,44 @@ class Point:
 class Front:
     """points: those that nothing beats, quickest first. beaten: the others, each with a mode that is better in both.
 
-    faults: sentences of modes that cannot be compared. within: the mode of least watts that keeps the budget.
+    faults: sentences of modes that cannot be compared. within: the mode of least cost that keeps the budget. by: watts,
+    or cores.
     """
 
     points: tuple[Point, ...]
     beaten: tuple[tuple[Point, str], ...]
     faults: tuple[str, ...]
     within: Point | None = None
+    by: Cost = WATTS
 
     @property
     def sentences(self) -> tuple[str, ...]:
         """What there is to say."""
-        on = [f"{one.mode}: {one.latency_ms:.2f} ms at {one.watts:.2f} W" for one in self.points]
-        off = [f"{one.mode}: {one.latency_ms:.2f} ms at {one.watts:.2f} W, {by} is better in both"
-               for one, by in self.beaten]  # fmt: skip
-        kept = [f"the least watts within the budget: {self.within.mode}"] if self.within else []
+        on = [self._said(one) for one in self.points]
+        off = [f"{self._said(one)}, {mode} is better in both" for one, mode in self.beaten]
+        least = "watts" if self.by == WATTS else "cores"
+        kept = [f"the least {least} within the budget: {self.within.mode}"] if self.within else []
         return (*on, *off, *kept, *self.faults)
 
+    def _said(self, one: Point) -> str:
+        latency_ms, cost = one.costs(self.by)
+        if self.by == WATTS:
+            return f"{one.mode}: {latency_ms:.2f} ms at {cost:.2f} W"
+        return f"{one.mode}: {latency_ms:.2f} ms on {cost:g} core{'' if cost == 1 else 's'}"
 
-def front(points: Iterable[Point], budget_ms: float | None = None) -> Front:
+
+def front(points: Iterable[Point], budget_ms: float | None = None, by: Cost = WATTS) -> Front:
     """The modes that nothing beats; equal ones are all on it."""
     told = list(points)
-    known = sorted((one for one in told if one.known), key=lambda one: (one.costs, one.mode))
-    better = {one.mode: _better(one, known) for one in known}
-    within = [one for one in known if budget_ms is not None and one.costs[0] <= budget_ms]
+    known = sorted((one for one in told if not one.fault(by)), key=lambda one: (one.costs(by), one.mode))
+    better = {one.mode: _better(one, known, by) for one in known}
+    within = [one for one in known if budget_ms is not None and one.costs(by)[0] <= budget_ms]
     return Front(
         points=tuple(one for one in known if not better[one.mode]),
         beaten=tuple((one, better[one.mode]) for one in known if better[one.mode]),
-        faults=tuple(one.fault for one in told if one.fault),
-        within=min(within, key=lambda one: one.costs[1], default=None),
+        faults=tuple(why for one in told if (why := one.fault(by))),
+        within=min(within, key=lambda one: one.costs(by)[1], default=None),
+        by=by,
     )
 
 
@@ -99,8 +114,13 @@ def point(mode: str, values: Mapping[str, Sequence[float]], latency: str = LATEN
 def point_of(measured: Measurement, latency: str = LATENCY) -> Point:
     """The point of a case that was measured in the mode that its device's name says."""
     mode = measured.case.device.partition(AT)[2] or NO_MODE
-    told = {name: measured.value(name) for name in (latency, POWER)}
-    return point(mode, {name: (value,) for name, value in told.items() if value is not None}, latency)
+    return point(mode, {name: _of_processes(measured, name) for name in (latency, POWER)}, latency)
+
+
+def _of_processes(measured: Measurement, metric: str) -> tuple[float, ...]:
+    """Nothing where the measurement as a whole has no value."""
+    told = (METRICS[metric].value(run) for run in measured.runs)
+    return tuple(one for one in told if one is not None) if measured.value(metric) is not None else ()
 
 
 def points_of(records: Iterable[SessionRecord], latency: str = LATENCY) -> dict[str, tuple[Point, ...]]:
@@ -120,10 +140,10 @@ def points_of(records: Iterable[SessionRecord], latency: str = LATENCY) -> dict[
     }  # fmt: skip
 
 
-def _better(one: Point, known: Sequence[Point]) -> str:
+def _better(one: Point, known: Sequence[Point], by: Cost) -> str:
     """A mode that is no worse in both and better in one; empty where there is none."""
-    own, others = one.costs, ((other.mode, other.costs) for other in known)
-    return next((mode for mode, (ms, watts) in others if ms <= own[0] and watts <= own[1] and (ms, watts) != own), "")
+    own, others = one.costs(by), ((other.mode, other.costs(by)) for other in known)
+    return next((mode for mode, (ms, cost) in others if ms <= own[0] and cost <= own[1] and (ms, cost) != own), "")
 
 
 def host_clocks_khz(root: Path = Path("/")) -> tuple[int, ...]:

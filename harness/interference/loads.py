@@ -1,7 +1,7 @@
-"""Named loads that run beside a measurement: stress-ng's, where it is installed.
+"""Named loads that run beside a measurement: stress-ng's where it is installed, else the harness's own.
 
 Facts: man 1 stress-ng. Nothing is left behind: the load leads a group of its own that is killed on the way out, and
-when this process dies, be it by kill -9, Linux sends stress-ng a SIGTERM, on which it ends its workers and removes its
+when this process dies, be it by kill -9, Linux sends the load a SIGTERM, on which it ends its workers and removes its
 files.
 """
 
@@ -12,6 +12,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -22,6 +23,8 @@ from harness.errors import ConfigError, HarnessError, unknown
 from harness.processes import end_group, ends_within, group_leader, group_members, has_ended, signal_group
 
 TOOL = "stress-ng"
+OWN = f"the harness's own ({TOOL} is not installed)"
+PACKAGE = Path(__file__).resolve().parent
 NONE = "none"
 SETTLE_S, START_S, END_S = 0.2, 5.0, 3.0
 LONGEST_WORDS = 300
@@ -74,13 +77,15 @@ class Running:
             )
 
 
-def fault(name: str) -> str:
-    """Why a load cannot run here; empty where it can. ConfigError for an unknown name."""
+def check_load(name: str, where: str = "load") -> None:
+    """ConfigError for an unknown name."""
     if name not in LOADS:
-        raise ConfigError(unknown("load", name, LOADS), where="load")
-    if name == NONE or shutil.which(TOOL):
-        return ""
-    return f"the load {name!r} needs {TOOL}, which is not installed here: install it, or leave the load out"
+        raise ConfigError(unknown("load", name, LOADS), where=where)
+
+
+def tool() -> str:
+    """Whose loads run here: they differ, so that numbers beside one say nothing about the other."""
+    return TOOL if shutil.which(TOOL) else OWN
 
 
 @contextlib.contextmanager
@@ -91,8 +96,7 @@ def running(
 
     folder: where files of `io` lie while it runs. HarnessError where it cannot start, or ended before it should.
     """
-    if why := fault(name):
-        raise HarnessError(why)
+    check_load(name)
     if name == NONE:
         yield Running(name, None)
         return
@@ -103,7 +107,7 @@ def running(
         yield load
         load.check()
     finally:
-        # Asked first, since only stress-ng itself removes its files.
+        # Asked first, since only stress-ng itself removes its own files.
         signal_group(process, signal.SIGTERM)
         ends_within(process.pid, END_S)
         end_group(process)
@@ -117,13 +121,19 @@ def _cores(asked: Collection[int]) -> tuple[int, ...]:
 
 
 def _started(name: str, cores: tuple[int, ...], workers: int, folder: Path) -> subprocess.Popen[bytes]:
-    number = str(workers or len(cores))
-    arguments = [number if one == "{workers}" else one for one in LOADS[name].arguments]
-    command = [TOOL, *arguments, "--timeout", "0", "--temp-path", str(folder), "--oomable", "--quiet"]
+    path = os.pathsep.join(filter(None, (str(PACKAGE.parent), os.environ.get("PYTHONPATH", ""))))
     return subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder,
+        _command(name, str(workers or len(cores)), str(folder)), env={**os.environ, "PYTHONPATH": path}, cwd=folder,
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         preexec_fn=_pinned_leader(cores),
     )  # fmt: skip
+
+
+def _command(name: str, number: str, folder: str) -> list[str]:
+    if tool() == OWN:
+        return [sys.executable, "-m", "harness.interference.workers", name, number, folder]
+    arguments = [number if one == "{workers}" else one for one in LOADS[name].arguments]
+    return [TOOL, *arguments, "--timeout", "0", "--temp-path", folder, "--oomable", "--quiet"]
 
 
 def _pinned_leader(cores: tuple[int, ...]) -> Callable[[], None]:

@@ -8,20 +8,23 @@ that whatever drifts slowly drifts in both. Estimate and interval: Hodges and Le
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from harness.case import Array
-from harness.loads import NONE, running
+from harness.interference.loads import NONE, running
 from harness.stats.bounds import nearest_rank
 from harness.stats.paired import hodges_lehmann, signed_rank_bounds
 
 ALPHA = 0.05
 BLOCKS = 10
 FEWEST_FRAMES = 100
-Window = Callable[[], Array]
+# The interval inverts a rank test: with fewer pairs every order of signs is too likely by chance.
+FEWEST_BLOCKS = 6
+Window = Callable[[str], Array]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,10 +52,11 @@ class Degradation:
 
 @dataclass(frozen=True, kw_only=True)
 class Block:
-    """Frame times in ns of one window by load, `none` among them. cpu_s: what each load took meanwhile."""
+    """Frame times in ns of one window by load, `none` among them. cpu_s: what each load took of the cores in wall_s."""
 
     frames: Mapping[str, Array]
     cpu_s: Mapping[str, float] = field(default_factory=dict)
+    wall_s: Mapping[str, float] = field(default_factory=dict)
 
 
 def degradation(load: str, case: str, blocks: Sequence[Block], share: float = 0.99) -> Degradation:
@@ -77,19 +81,30 @@ def matrix(measured: Mapping[str, Sequence[Block]], loads: Sequence[str]) -> tup
     return tuple(tuple(degradation(load, case, blocks) for case, blocks in measured.items()) for load in loads)
 
 
-def lines(rows: Sequence[Sequence[Degradation]]) -> list[str]:
-    """The matrix as text, one line for each load."""
+def cells(rows: Sequence[Sequence[Degradation]]) -> list[list[str]]:
+    """The matrix for a reader, its head first: a line for each case, a column for each load."""
     if not rows or not rows[0]:
         return []
-    width = max(24, *(len(one.case) + 2 for one in rows[0]))
-    head = f"{'P99 beside':<12}" + "".join(f"{one.case:>{width}}" for one in rows[0])
-    return [head, *(f"{row[0].load:<12}" + "".join(f"{_cell(one):>{width}}" for one in row) for row in rows)]
+    head = ["", "P99 alone, ms", *(row[0].load for row in rows)]
+    return [head, *([column[0].case, _alone(column), *map(cell, column)] for column in zip(*rows, strict=True))]
+
+
+def lines(rows: Sequence[Sequence[Degradation]]) -> list[str]:
+    """The same as text."""
+    table = cells(rows)
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return [
+        "  ".join([one.ljust(widths[0]) for one in line[:1]] + [one.rjust(width) for one, width in
+                                                               zip(line[1:], widths[1:], strict=True)])
+        for line in table
+    ]  # fmt: skip
 
 
 def windows(
     window: Window, loads: Collection[str], *, blocks: int = BLOCKS, cores: Collection[int] = (), seed: int = 0
 ) -> tuple[Block, ...]:
-    """Measure: each block calls `window` (frame times in ns) once without load and once beside each, in random order.
+    """Measure: each block calls `window` once without load and once beside each, in random order; it is told the load
+    and gives frame times in ns.
 
     HarnessError where a load cannot start or ends too soon.
     """
@@ -101,15 +116,22 @@ def windows(
 def _block(window: Window, names: Sequence[str], cores: Collection[int]) -> Block:
     frames: dict[str, Array] = {}
     taken: dict[str, float] = {}
+    lasted: dict[str, float] = {}
     for name in names:
         with running(name, cores=cores) as load:
-            before = load.cpu_s()
-            frames[name] = np.asarray(window())
-            taken[name] = load.cpu_s() - before
-    return Block(frames=frames, cpu_s=taken)
+            before, begin = load.cpu_s(), time.monotonic()
+            frames[name] = np.asarray(window(name))
+            taken[name], lasted[name] = load.cpu_s() - before, time.monotonic() - begin
+    return Block(frames=frames, cpu_s=taken, wall_s=lasted)
 
 
-def _cell(one: Degradation) -> str:
+def _alone(column: Sequence[Degradation]) -> str:
+    known = (one.quiet_p99_ms for one in column if one.quiet_p99_ms is not None)
+    return next((f"{one:.2f}" for one in known), "-")
+
+
+def cell(one: Degradation) -> str:
+    """ "x1.32 (1.20 to 1.45)", or that there is no number."""
     if one.ratio is None or one.low is None or one.high is None:
         return "not measured"
     if not math.isfinite(one.high):

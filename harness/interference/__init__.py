@@ -1,0 +1,1 @@
+"""What other load beside a model costs it: loads to run, the matrix of what they cost, and the command."""

@@ -123,7 +123,7 @@ def test_files_and_code_are_put_once_and_again_where_their_size_is_wrong(carried
     assert len(list((tmp_path / "board" / "code").iterdir())) == 1
 
 
-def test_a_warm_board_is_asked_three_times_a_job_beside_the_looks(carried, tmp_path):
+def test_a_warm_board_is_asked_twice_a_job_beside_the_looks(carried, tmp_path):
     counted = []
 
     def opened(reach):
@@ -136,7 +136,7 @@ def test_a_warm_board_is_asked_three_times_a_job_beside_the_looks(carried, tmp_p
         counted[0].asked.clear()
         carried()
         warm = [one for one in counted[0].asked if one != "poll"]
-    assert warm == ["run", "spawn", "run"]
+    assert warm == ["run", "run"]
     assert sorted(one for one in cold if one != "poll") == ["put"] * 3 + ["run"] * 3 + ["spawn"]
 
 

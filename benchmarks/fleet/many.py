@@ -26,8 +26,9 @@ from tests.lab.boards import Board
 from tests.postgresql import Server, _programs
 from tests.workspace import Workspace
 
-SLOWER = 0.05
-DYING, DOWN_S, UP_S, LOST_S = 2, 8.0, 20.0, 30.0
+# Of one model: they take equally long, to some hundredths of a second.
+ALONE = 2
+DYING, DOWN_S, UP_S = 2, 8.0, 20.0
 # Of the smoke plan: to warm up, to time, and to see whether answers live and repeat.
 FRAMES_A_CASE = 62
 REAL_TIME = "[runtimes.simulated]\nseed = 1\nreal_time = true\n"
@@ -55,9 +56,10 @@ def measure(size: Size, history: str) -> None:
         root = Path(folder, "repository")
         workspace = _repository(root, size)
         boards = [lab.board(size_bytes=8 * 2**20) for _ in range(size.boards)]
-        texts = {one.name: profile_text(REAL_TIME, one, lost_s=LOST_S) for one in boards}
+        texts = {one.name: profile_text(REAL_TIME, one) for one in boards}
         write_devices(root / "devices", {**texts, "alone": texts[boards[-1].name]}, boards)
-        alone = _run(workspace, ["alone"], location)["alone"]
+        alone = _run(workspace, ["alone"], location, "--models=eyes0")["alone"]
+        assert len(alone.times_s) == ALONE
         start = time.monotonic()
         with _faults(boards, size):
             ended = _run(workspace, [one.name for one in boards], location)
@@ -88,12 +90,13 @@ def _history(asked: str, folder: Path) -> Iterator[str]:
             server.stop()
 
 
-def _run(workspace: Workspace, devices: Sequence[str], history: str) -> dict[str, Ended]:
+def _run(workspace: Workspace, devices: Sequence[str], history: str, *further: str) -> dict[str, Ended]:
     """`harness fleet run` over these devices; what each of their processes came to."""
     folder = workspace.folder / f"report-{len(devices)}"
     command = [
         sys.executable, "-m", "harness.cli", "fleet", "run", f"--devices={','.join(devices)}", f"--history={history}",
         f"--report={folder}", "--", "suites/test_latency.py", "--plan=smoke", "-k", "p99", "-p", "no:cacheprovider",
+        *further,
     ]  # fmt: skip
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
     done = subprocess.run(command, cwd=workspace.folder, env=environment, stdout=subprocess.DEVNULL, check=False)

@@ -11,6 +11,7 @@ import threading
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import IO
 
 from benchmarks.fleet.world import CHECKOUT, laboratory, profile_text, write_devices
 from harness.board.link import Links, links
@@ -86,11 +87,21 @@ def _first_result_s(folder: Path, device: str) -> float:
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as process:
         assert process.stdout is not None
-        seconds = next((time.monotonic() - start for line in process.stdout if RESULT.search(line)), None)
+        seconds = _until_a_result(process.stdout, start)
         process.stdout.read()
     if seconds is None or process.returncode != 0:
         raise SystemExit(f"{' '.join(command)} ended with {process.returncode} and without a result")
     return seconds
+
+
+def _until_a_result(said: IO[bytes], start: float) -> float | None:
+    """By the word itself: its line ends only when the next test begins, or when all boards are given back."""
+    heard = b""
+    while chunk := os.read(said.fileno(), 65536):
+        heard += chunk
+        if RESULT.search(heard):
+            return time.monotonic() - start
+    return None
 
 
 def _print_polling(board: Board, folder: Path, seconds: float) -> None:

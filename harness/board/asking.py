@@ -18,10 +18,11 @@ from harness.board import there
 from harness.errors import ConfigError, CutShortError, DiskError, HarnessError, UnreachableError
 from harness.profile import Board, DeviceProfile
 from harness.transports import Answer, Transport
+from harness.transports.shell import NO_ROOM
 
 DEFAULT_FOLDER = {"adb": "/data/local/tmp/dms-harness"}
 ANY_FOLDER = "/var/tmp/dms-harness"
-ASK_S = 8.0
+ASK_S, BEGIN_S = 8.0, 16.0
 OLDEST_PYTHON = (3, 8)
 NO_COMMAND = (126, 127)
 SOURCE = Path(there.__file__).read_text(encoding="utf-8")
@@ -51,9 +52,11 @@ class Link:
         return self
 
     def begin(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """Lay out a run there, which greets the board too."""
-        found = self.ask("begin", {**asked, "base": self._folder, "ended": self.ended})
-        self.ended.clear()
+        """Lay out a run there, which greets the board too, and start it where nothing is missing."""
+        others = [*self.ended]
+        self.ended.append(asked["run"])  # it may be there although no answer comes
+        found = self.ask("begin", {**asked, "base": self._folder, "ended": others}, BEGIN_S)
+        del self.ended[: len(others)]
         self._met(found)
         return found
 
@@ -89,10 +92,10 @@ class Link:
         """Leave the board; where it `answers`, end what nobody waits for and give its lease back."""
         with contextlib.suppress(HarnessError):
             if answers and self.ended:
-                self.ask("end", {"base": self.base, "ended": self.ended})
+                self.ask("end", {"base": self.base or self._folder, "ended": self.ended})
                 self.ended.clear()
         with contextlib.suppress(HarnessError):
-            if answers and self.code:
+            if answers and self.base and self.code:
                 self.transport.run(self.worker("--release", self.session, self.profile.board.lock), deadline_s=ASK_S)
         self.transport.__exit__(None, None, None)
 
@@ -148,7 +151,7 @@ def _call(what: str, asked: Mapping[str, Any]) -> str:
 
 
 def _of_errno(last: str, where: str) -> HarnessError:
-    if "No space left" in last or "Disk quota" in last:
+    if NO_ROOM.search(last):
         return DiskError(f"the board has no room: {last}", where=where, remedy="harness board release NAME --prune")
     return CutShortError(f"the board did not do what it was asked: {last}", where=where)
 

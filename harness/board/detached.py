@@ -16,7 +16,9 @@ from harness.errors import CutShortError, UnreachableError
 from harness.journal import read_lines
 from harness.transports import Poll, Transport
 
-LOOK_S, LEAST_LOOK_S, PAUSE_S = 10.0, 0.5, 1.0
+LOOK_S, LEAST_LOOK_S, PAUSE_S = 30.0, 0.5, 1.0
+# Of `lost_s`: a look that gets no answer has used up so much of it.
+LOOK_SHARE = 0.25
 BUSY, NO_ROOM, ALONE, SIGKILL, SIGALRM = 75, 74, 76, 128 + 9, 128 + 14
 SLACK_S = 1.0
 # Far above any honest one: what a board sends must not fill this machine.
@@ -153,9 +155,9 @@ class Watch:
                 return poll
 
     def _patience_s(self) -> float:
-        """Not so long that silence is noticed late."""
+        """Long, since a connection costs more than to wait; silence or a broken link must not be noticed late."""
         left_s = self._moved_s + self.limits.silent_s - time.monotonic()
-        return min(max(left_s, LEAST_LOOK_S), LOOK_S)
+        return max(min(left_s, LOOK_S, LOOK_SHARE * self.limits.lost_s), LEAST_LOOK_S)
 
     def _take(self, content: bytes) -> None:
         """Whole records are read, the rest waits for more; all of it is kept as it came."""

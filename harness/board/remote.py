@@ -1,6 +1,6 @@
 """One job on a board: laid out there, watched, its results fetched; they lie here as those of a worker on this machine.
 
-Three connections and the looks: begin, spawn, collect. Files and code are put where they are missing.
+Two connections and the looks: begin, collect. Where files or code are missing they are put, and the worker is spawned.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from harness.board.asking import Link, lost_s, session_text, understood
 from harness.board.attempts import Note, attempt
 from harness.board.detached import PAUSE_S, Limits, Say, Standing, Watch
 from harness.board.store import Bundle, code_of, travelling
-from harness.board.there import CODE, RUNS
+from harness.board.there import BASE, CODE, RUNS
 from harness.board.travel import Archive
 from harness.errors import (
     BusyError,
@@ -38,6 +39,7 @@ from harness.errors import (
 from harness.following import Exit
 from harness.profile import DeviceProfile
 from harness.transports.copies import NO_ROOM
+from harness.transports.shell import launch
 from harness.workers import ONE_THREAD, last_words
 
 MIB = 2**20
@@ -108,8 +110,8 @@ class _Attempt:
     def done(self) -> Exit:
         text, bundles = travelling(self._errand.text)
         archive = code_of(self._errand.text, self._link.archives)
-        self._lay_out(text, bundles, archive)
-        self._spawn()
+        if not self._begun(text, bundles, archive):
+            self._spawn()
         watch = Watch(
             transport=self._link.transport, folder=self._folder, boot_id=self._link.boot_id, say=self._say_on,
             limits=Limits(
@@ -120,16 +122,16 @@ class _Attempt:
         with self._ended_with_us():
             return self._concluded(watch.until_decided(), watch)
 
-    def _lay_out(self, text: str, bundles: tuple[Bundle, ...], archive: Archive) -> None:
-        """One question, then what the board lacks."""
+    def _begun(self, text: str, bundles: tuple[Bundle, ...], archive: Archive) -> bool:
+        """One question, then what the board lacks; whether the worker was started already, since it lacked nothing."""
         wanted = {name: path for bundle in bundles for name, path in bundle.wanted.items()}
-        code = f"{CODE}/{archive.sha256}"
+        self._link.code = code = f"{CODE}/{archive.sha256}"
         found = self._link.begin({
             "run": self._run, "files": {name: path.stat().st_size for name, path in wanted.items()}, "code": code,
             "texts": {JOB: text, SESSION: session_text(self._link, self._errand.cap_s)},
+            "room_bytes": self._board.min_free_mib * MIB,
+            "launch": launch(**self._starting(BASE)),
         })  # fmt: skip
-        # From here on something is there, and nobody else removes it.
-        self._link.ended.append(self._run)
         with understood(self._link.profile.name):
             missing = {name: wanted[name] for name in found["missing"] if name in wanted}
             free_bytes = int(found["free_bytes"])
@@ -138,7 +140,7 @@ class _Attempt:
             self._link.transport.put(path, f"{self._link.base}/{name}", deadline_s=_patience_s(path.stat().st_size))
         if not found.get("code"):
             self._link.unpack(code, archive.content)
-        self._link.code = code
+        return found.get("started") is True
 
     def _require_room(self, free_bytes: int, expected_bytes: int) -> None:
         wanted = max(ROOM * expected_bytes, self._board.min_free_mib * MIB)
@@ -150,12 +152,16 @@ class _Attempt:
             )  # fmt: skip
 
     def _spawn(self) -> None:
-        profile = self._link.profile
-        self._link.transport.spawn(
-            [profile.board_python, "-m", "harness.boardworker", self._folder], self._folder,
-            environment={**ONE_THREAD, "PYTHONPATH": f"{self._link.base}/{self._link.code}"},
-            deadline_s=self._errand.cap_s + GRACE_S,
-        )  # fmt: skip
+        self._link.transport.spawn(**self._starting(self._link.base))
+
+    def _starting(self, base: str) -> dict[str, Any]:
+        """How the worker is started below `base` there."""
+        folder = f"{base}/{RUNS}/{self._run}"
+        return {
+            "command": [self._link.profile.board_python, "-m", "harness.boardworker", folder], "folder": folder,
+            "environment": {**ONE_THREAD, "PYTHONPATH": f"{base}/{self._link.code}"},
+            "deadline_s": self._errand.cap_s + GRACE_S,
+        }  # fmt: skip
 
     def _say_on(self, phase: str, done: int, total: int) -> None:
         self._say(printable(phase), done, total)

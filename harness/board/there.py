@@ -26,7 +26,7 @@ from typing import Any, Callable, Dict, Iterator, Optional, Sequence
 PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 WORKER = [b"-m", b"harness.boardworker"]
 STORE, CODE, RUNS = "store", "code", "runs"
-BASE = "@dms-base@"
+BASE = "/@dms-base@"
 OLD_S = 2 * 86400.0
 LOG_BYTES, LAST_BYTES = 4_000_000, 65536
 CUT = b"\n... the middle is cut out ...\n"
@@ -54,9 +54,10 @@ def greet(asked: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def begin(asked: Dict[str, Any]) -> Dict[str, Any]:
-    """Greet and lay out a run: which of `files` (path -> size), and whether `code`, is missing; how much room is there.
+    """Greet, lay out a run, and start it where nothing is missing: of `files` (path -> size), `code` and `room_bytes`.
 
-    texts: files of the run; BASE in them becomes our folder. ended: runs of ours that nobody waits for any more.
+    texts: files of the run; launch: the command that starts it; BASE in both becomes our folder. ended: runs of ours
+    that nobody waits for any more.
     """
     found = greet(asked)
     base, run = found["base"], asked["run"]
@@ -67,8 +68,11 @@ def begin(asked: Dict[str, Any]) -> Dict[str, Any]:
     for name, text in asked["texts"].items():
         with open(os.path.join(folder, _part(name)), "w", encoding="utf-8") as file:
             file.write(text.replace(BASE, base))
-    code = os.path.isdir(_below(base, asked["code"]))
-    return {**found, "missing": missing, "code": code, "free_bytes": shutil.disk_usage(base).free}
+    code, free = os.path.isdir(_below(base, asked["code"])), shutil.disk_usage(base).free
+    started = code and not missing and free >= asked["room_bytes"]
+    if started:
+        _launch([word.replace(BASE, base) for word in asked["launch"]])
+    return {**found, "missing": missing, "code": code, "free_bytes": free, "started": started}
 
 
 def unpack(asked: Dict[str, Any]) -> Dict[str, Any]:
@@ -135,6 +139,14 @@ DOING: Dict[str, Callable[[Dict[str, Any]], Optional[Dict[str, Any]]]] = {
     "greet": greet, "begin": begin, "unpack": unpack, "collect": collect, "end": end, "lock": lock, "prune": prune,
 }  # fmt: skip
 _BOOTTIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def _launch(command: Sequence[str]) -> None:
+    """It returns when what it starts has a session of its own, which the end of this call leaves alone."""
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if done.returncode:
+        words = done.stdout.decode("utf-8", "replace").split("\n")
+        raise OSError("the worker cannot be started: " + next(filter(None, reversed(words)), ""))
 
 
 def _own(base: str) -> str:

@@ -1,11 +1,16 @@
-"""One pytest process per board, side by side: `harness fleet run`. A board that dies does not stop the others."""
+"""One pytest process per board, side by side: `harness fleet run`. A board that dies does not stop the others.
+
+They begin one after another, as many at once as this machine has cores.
+"""
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +30,8 @@ from harness.unattended.resume import differences
 
 POLL_S = 0.2
 TOLD_EVERY_S = 15.0
+# Who has begun no test after so long waits for its board, and costs this machine nothing.
+STARTING_S = 15.0
 WIND_UP_S = 60.0
 MOST_RETRIES = 2
 Say = Callable[[str], None]
@@ -60,8 +67,17 @@ class _Running:
     board: Board
     process: subprocess.Popen[bytes]
     log: IO[bytes]
+    journal: Path
     attempts: int = 1
-    told: str = field(default="")
+    told: str = ""
+    since_s: float = field(default_factory=time.monotonic)
+    kept_bytes: int = 0
+
+    @property
+    def starts(self) -> bool:
+        """Whether it is busy with its imports: no test of it has begun."""
+        begun = _size(self.journal) != self.kept_bytes
+        return not begun and time.monotonic() - self.since_s < STARTING_S
 
 
 def run_boards(boards: Sequence[Board], order: Order, say: Say) -> tuple[list[BoardResult], bool]:
@@ -71,10 +87,8 @@ def run_boards(boards: Sequence[Board], order: Order, say: Say) -> tuple[list[Bo
     running: list[_Running] = []
     with ended_by_signals(), _all_ended(running):
         try:
-            for board in boards:
-                running.append(_start(board, order, resume=board.label in order.resumed))
             say(f"one pytest process per board, {len(boards)} in all: {order.folder}/BOARD/{LOG}")
-            _watch(running, order, results, say)
+            _watch(deque(boards), running, order, results, say)
         except KeyboardInterrupt:
             interrupted = True
             say("interrupted: every board is wound up")
@@ -100,6 +114,7 @@ def _start(board: Board, order: Order, *, resume: bool, attempts: int = 1) -> _R
         folder.mkdir(parents=True, exist_ok=True)
         if not resume:
             _lay_aside(folder)
+        kept_bytes = _size(folder / NAME)
         log = (folder / LOG).open("ab" if resume else "wb")
     except OSError as error:
         remedy = "choose another --report"
@@ -112,7 +127,7 @@ def _start(board: Board, order: Order, *, resume: bool, attempts: int = 1) -> _R
     except OSError:
         log.close()
         raise
-    return _Running(board, process, log, attempts)
+    return _Running(board, process, log, folder / NAME, attempts, kept_bytes=kept_bytes)
 
 
 def _lay_aside(folder: Path) -> None:
@@ -122,9 +137,20 @@ def _lay_aside(folder: Path) -> None:
         (folder / NAME).replace(folder / BEFORE)
 
 
-def _watch(running: list[_Running], order: Order, results: dict[str, BoardResult], say: Say) -> None:
+def _size(journal: Path) -> int:
+    """0 for one that is not there."""
+    try:
+        return journal.stat().st_size
+    except OSError:
+        return 0
+
+
+def _watch(
+    waiting: deque[Board], running: list[_Running], order: Order, results: dict[str, BoardResult], say: Say
+) -> None:
     due = time.monotonic() + TOLD_EVERY_S
-    while running:
+    while waiting or running:
+        _start_some(waiting, running, order)
         for one in [some for some in running if has_ended(some.process.pid)]:
             result = _ended(one, order)
             running.remove(one)
@@ -139,6 +165,14 @@ def _watch(running: list[_Running], order: Order, results: dict[str, BoardResult
             for one in running:
                 _tell(one, order, say)
         time.sleep(POLL_S)
+
+
+def _start_some(waiting: deque[Board], running: list[_Running], order: Order) -> None:
+    """As many as this machine has cores: more that import at once are ready no sooner, and disturb who measures."""
+    cores = len(os.sched_getaffinity(0))
+    while waiting and sum(one.starts for one in running) < cores:
+        board = waiting.popleft()
+        running.append(_start(board, order, resume=board.label in order.resumed))
 
 
 def worth_another_try(result: BoardResult) -> bool:

@@ -17,8 +17,7 @@ from harness.errors import ConfigError
 from harness.processes import end_session, ends_within
 from harness.transports import Answer, Poll, Reach
 from harness.transports.copies import arriving, opened, spooled
-from harness.transports.scripts import SPAWN
-from harness.transports.shell import GRACE_S, POLL_LIMIT_BYTES, absolute, spawning
+from harness.transports.shell import GRACE_S, POLL_LIMIT_BYTES, absolute, launch
 from harness.transports.talking import talk
 
 LOOK_S = 0.05
@@ -60,8 +59,7 @@ class Local:
             return Answer(status=_as_shells_do(status), out=out.read(), err=err.read(), timed_out=not in_time)
 
     def spawn(self, command: Sequence[str], folder: str, *, environment: Mapping[str, str], deadline_s: float) -> None:
-        parameters = spawning(command, folder, environment, deadline_s)
-        said = talk(["sh", "-c", f'{SPAWN}\nexit "$status"', "sh", *parameters], deadline_s=GRACE_S)
+        said = talk(launch(command, folder, environment, deadline_s), deadline_s=GRACE_S)
         if said.status:
             raise ConfigError(f"cannot be started: {said.words}", where=folder)
 

@@ -8,9 +8,22 @@ from __future__ import annotations
 
 # Runs "$@" in a session of its own, for `deadline` seconds at most. What is left of the session is killed at its end:
 # the group first, which no fork escapes, then the groups that its members made. A watchdog sleeps beside it, because
-# `timeout` is not everywhere and busybox's kills no children. A shell gives its background jobs /dev/null as their
-# input, hence descriptor 3.
+# `timeout` is not everywhere and busybox's kills no children. It belongs to the command's own group, whose number can
+# therefore become nobody else's, and wakes whoever waits only where that is still the parent of the group's leader: a
+# killed one's number may be another process's by then. A shell gives its background jobs /dev/null as their input,
+# hence descriptor 3.
 GUARDED = r"""
+parent='parent() { read -r words <"/proc/$1/stat" && set -- ${words##*) } && echo "$2"; } 2>/dev/null'
+beside="$parent"'
+watch() {
+  trap "" HUP INT QUIT TERM
+  sleep "$1"
+  [ "$(parent $$)" != "$2" ] || kill -s USR1 "$2"
+  kill -s KILL 0
+}
+(watch "$1" "$2" </dev/null >/dev/null 2>&1 &)
+shift 2
+exec "$@"'
 strays() { grep -lsE "^[0-9]+ \(.*\) [^ZXx] -?[0-9]+ -?[0-9]+ $1 " /proc/[0-9]*/stat; }
 sweep() {
   for again in 1 2 3; do
@@ -23,13 +36,10 @@ sweep() {
 guarded() {
   late=0
   exec 3<&0
-  setsid "$@" <&3 3<&- 4<&- & pid=$!
   trap 'late=1; kill -s KILL -- "-$pid"' USR1
-  setsid sh -c 'sleep "$1"; kill -s USR1 "$2"; kill -s KILL -- "-$3"' \
-    sh "$deadline" $$ $pid </dev/null >/dev/null 2>&1 3<&- 4<&- & dog=$!
+  setsid sh -c "$beside" sh "$deadline" $$ "$@" <&3 3<&- 4<&- & pid=$!
   { wait $pid; status=$?; } 2>/dev/null
   [ $late = 0 ] || status=137
-  kill -s KILL -- "-$dog" 2>/dev/null
   sweep $pid
 }
 """
@@ -57,7 +67,8 @@ last=$(tail -c 65536 | tr -d "\\000")
 [ -z "$last" ] || printf "\\n... the middle is cut out ...\\n%s\\n" "$last"'
 heard() {
   exec >/dev/null 2>&1
-  setsid sh -c 'sleep 2; kill -s KILL -- "-$1"' sh "$1" </dev/null 4<&- & dog=$!
+  setsid sh -c "$parent"'; sleep 2; [ "$(parent "$1")" != "$2" ] || kill -s KILL -- "-$1"' \
+    sh "$1" $$ </dev/null 4<&- & dog=$!
   wait "$1"
   kill -s KILL -- "-$dog"
 }

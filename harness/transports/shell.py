@@ -167,6 +167,11 @@ def spawning(command: Sequence[str], folder: str, environment: Mapping[str, str]
     return absolute(folder), "\n".join([*exports, SUPERVISE]), "sh", str(whole_seconds(deadline_s)), *command
 
 
+def launch(command: Sequence[str], folder: str, environment: Mapping[str, str], deadline_s: float) -> tuple[str, ...]:
+    """SPAWN with its parameters as a command, for whoever is on the device already."""
+    return "sh", "-c", f'{SPAWN}\nexit "$status"', "sh", *spawning(command, folder, environment, deadline_s)
+
+
 def absolute(path: str) -> str:
     """The path, which must not depend on where a shell happens to start."""
     if not path.startswith("/"):

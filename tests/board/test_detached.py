@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -66,9 +66,11 @@ class Wire:
 
     polls: Iterator[Any]
     offsets: list[int] = field(default_factory=list)
+    waits_s: list[float] = field(default_factory=list)
 
     def poll(self, folder, offset, *, wait_s):
         self.offsets.append(offset)
+        self.waits_s.append(wait_s)
         found = next(self.polls)
         if isinstance(found, Exception):
             raise found
@@ -105,6 +107,16 @@ def test_lost_looks_cost_nothing_but_themselves(watch):
     assert made.until_decided() is Standing.ENDED
     assert (made.lost, made.looks, made.status) == (2, 5, 0)
     assert words == [("measuring", 1, 9), ("measuring", 2, 9), ("measuring", 3, 9)]
+
+
+LOOKS = [(60, 120, 30), (3, 120, 3), (60, 20, 5), (60, 1, 0.5), (0, 120, 0.5)]
+
+
+@pytest.mark.parametrize(("silent_s", "lost_s", "wait_s"), LOOKS)
+def test_a_look_is_long_and_notices_silence_and_a_broken_link_in_time(watch, silent_s, lost_s, wait_s):
+    made, _ = watch(seen(END, 0), limits=replace(LIMITS, silent_s=silent_s, lost_s=lost_s))
+    made.until_decided()
+    assert made.transport.waits_s == [pytest.approx(wait_s, abs=0.1)]
 
 
 def test_a_record_that_comes_in_pieces_is_read_once_and_kept_as_it_came(watch, tmp_path):

@@ -24,12 +24,14 @@ from harness.errors import (
     EngineError,
     HarnessError,
     InfraError,
+    UnreachableError,
     WorkerError,
 )
 from harness.identity import found_on
 from harness.paired import PairedJob
 from harness.survey import SurveyJob
 from harness.telemetry import Telemetry
+from harness.transports import Reach
 from tests.board.wired import Counted, board, opened_here, through
 
 EXACT = {"infer_ms": 8, "sigma": 0}
@@ -123,7 +125,7 @@ def test_files_and_code_are_put_once_and_again_where_their_size_is_wrong(carried
     assert len(list((tmp_path / "board" / "code").iterdir())) == 1
 
 
-def test_a_warm_board_is_asked_three_times_a_job_beside_the_looks(carried, tmp_path):
+def test_a_warm_board_is_asked_twice_a_job_beside_the_looks(carried, tmp_path):
     counted = []
 
     def opened(reach):
@@ -136,8 +138,32 @@ def test_a_warm_board_is_asked_three_times_a_job_beside_the_looks(carried, tmp_p
         counted[0].asked.clear()
         carried()
         warm = [one for one in counted[0].asked if one != "poll"]
-    assert warm == ["run", "spawn", "run"]
+    assert warm == ["run", "run"]
     assert sorted(one for one in cold if one != "poll") == ["put"] * 3 + ["run"] * 3 + ["spawn"]
+
+
+class LosesAnAnswer(Counted):
+    """The first run is begun there, and nobody hears of it."""
+
+    def run(self, command, *, deadline_s, text=b""):
+        answer = self.transport.run(command, deadline_s=deadline_s, text=text)
+        if b'"launch"' in text and "lost" not in self.asked:
+            self.asked.append("lost")
+            assert b'"started": true' in answer.out
+            raise UnreachableError("the link ended")
+        return answer
+
+
+def test_a_worker_that_was_started_unheard_is_ended_by_the_next_try(carried, processes, tmp_path):
+    with through(tmp_path):
+        carried()
+    noted, lossy = [], LosesAnAnswer(opened_here(Reach(device="board", transport="ssh")))
+    with through(tmp_path, opened=lambda reach: lossy):
+        carried(noted=noted)
+    assert len(noted) == 1
+    assert "the link ended" in noted[0]
+    assert not list((tmp_path / "board" / "runs").iterdir())
+    assert are_gone(lambda: processes(str(tmp_path / "board" / "runs")))
 
 
 def test_the_board_is_free_at_the_end_of_a_session_and_kept_between_its_jobs(carried, tmp_path):

@@ -22,7 +22,7 @@ def base(tmp_path):
 
 
 def begun(base, **changes):
-    asked = {"base": base, "run": "r1", "files": {}, "code": "code/abc", "texts": {}, "ended": []}
+    asked = {"base": base, "run": "r1", "files": {}, "code": "code/abc", "texts": {}, "ended": [], "room_bytes": 0}
     return there.begin({**asked, **changes})
 
 
@@ -68,6 +68,24 @@ def test_a_file_of_another_size_is_missing(base, tmp_path, size, missing):
     path.mkdir()
     (path / "f").write_bytes(b"abc")
     assert begun(base, files={"store/k/f": size})["missing"] == missing
+
+
+@pytest.mark.parametrize(
+    ("lacks", "started"),
+    [({}, True), ({"files": {"store/k/f": 3}}, False), ({"code": "code/abc"}, False), ({"room_bytes": 2**80}, False)],
+    ids=["nothing", "a file", "the code", "room"],
+)
+def test_a_run_is_started_at_once_where_nothing_is_missing(base, tmp_path, lacks, started):
+    (tmp_path / "board" / "code" / "there").mkdir()
+    asked = {"code": "code/there", "launch": ["touch", f"{there.BASE}/runs/r1/on"], **lacks}
+    assert begun(base, **asked)["started"] is started
+    assert (tmp_path / "board" / "runs" / "r1" / "on").exists() is started
+
+
+def test_what_a_run_that_does_not_start_says_is_told(base, tmp_path):
+    (tmp_path / "board" / "code" / "there").mkdir()
+    with pytest.raises(OSError, match="cannot be started: no room for it"):
+        begun(base, code="code/there", launch=["sh", "-c", "echo so; echo no room for it >&2; exit 3"])
 
 
 def test_texts_get_the_name_of_the_folder_that_is_used(base, tmp_path):

@@ -71,7 +71,7 @@ def test_an_exporter_that_goes_costs_a_run_nothing_and_the_next_one_its_board(de
 
 
 def test_a_second_job_waits_and_is_told_who_holds_the_place(desk, tmp_path, labgrid, timed, elapsed):
-    first = start(desk.folder, job := timed(25), "first")
+    first = start(desk.folder, job := timed(15), "first")
     wait_until(lambda: is_measuring(desk.board), "the first one measures", 60)
     second = Desk(tmp_path / "second", desk.board, "labgrid", place="bench", coordinator=labgrid.address, wait_s=3)
     refused(second, timed(1), elapsed)

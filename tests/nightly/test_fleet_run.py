@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
 import signal
 from dataclasses import replace
 
@@ -205,3 +207,26 @@ def test_ending_the_fleet_leaves_no_process_behind(workspace, number):
     if number == signal.SIGTERM:
         assert "interrupted" in (workspace.folder / "said.txt").read_text()
         assert fleet_json(workspace)["status"] in (1, 2)
+
+
+WHEN = """
+import os, pathlib, time
+def pytest_collection_finish(session):
+    ticks = int(pathlib.Path('/proc/self/stat').read_text().rpartition(')')[2].split()[19])
+    now_s = time.clock_gettime(time.CLOCK_BOOTTIME)
+    name = session.config.getoption('--device') + '.when'
+    pathlib.Path(name).write_text(f"{ticks / os.sysconf('SC_CLK_TCK')} {now_s}")
+"""
+
+
+def test_no_more_processes_start_at_once_than_there_are_cores(workspace):
+    workspace.add_simulated()
+    add_boards(workspace, "b1", "b2", "b3")
+    workspace.add_suite("conftest.py", WHEN)
+    process = start(workspace, "harness.cli", "fleet", "run", "--devices=b1,b2,b3", "--report=out", "--history=none",
+                    "--", "--plan=smoke", "-k", "alive and fp32")  # fmt: skip
+    os.sched_setaffinity(process.pid, {min(os.sched_getaffinity(0))})
+    assert process.wait(100) == 0, (workspace.folder / "said.txt").read_text()
+    spans = sorted(tuple(map(float, one.read_text().split())) for one in workspace.folder.glob("*.when"))
+    assert len(spans) == 3
+    assert all(ready <= born for (_, ready), (born, _) in itertools.pairwise(spans))

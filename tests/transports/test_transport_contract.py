@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -309,6 +310,64 @@ def test_a_command_whose_watch_was_killed_is_killed_even_so(transport, folder, p
     assert until((folder / "journal").exists)
     os.kill(int((folder / "status").read_text().split()[1]), signal.SIGKILL)
     assert until(lambda: transport.poll(str(folder), 0, wait_s=0).status == 128 + signal.SIGKILL, 10)
+    assert until(lambda: not processes(mark))
+
+
+LAST_PID = Path("/proc/sys/kernel/ns_last_pid")
+
+
+@pytest.fixture
+def process_numbered():
+    """Start a process of a given number, which must be free."""
+    started = []
+
+    def start(pid):
+        for _ in range(100):  # others start processes, too
+            LAST_PID.write_text(str(pid - 1))
+            started.append(subprocess.Popen(["sleep", "600"]))
+            if started[-1].pid == pid:
+                return started[-1]
+        raise AssertionError(f"{pid} is never given out")
+
+    yield start
+    for one in started:
+        one.kill()
+        one.wait()
+
+
+@pytest.mark.skipif(not os.access(LAST_PID, os.W_OK), reason="the number of a process can only be chosen by root")
+def test_whoever_has_the_number_of_a_killed_watch_is_left_alone(
+    transport, folder, processes, process_numbered, until, mark
+):
+    (folder / "go").touch()
+    spawn(transport, folder, STEPS, mark, deadline_s=3)
+    assert until((folder / "journal").exists)
+    watch = int((folder / "status").read_text().split()[1])
+    os.kill(watch, signal.SIGKILL)
+    assert until(lambda: not Path(f"/proc/{watch}").exists())
+    bystander = process_numbered(watch)
+    assert until(lambda: not processes(mark), 10), "the command is ended at its deadline, and who did it too"
+    assert bystander.poll() is None
+
+
+@pytest.mark.skipif(not os.access(LAST_PID, os.W_OK), reason="the number of a process can only be chosen by root")
+def test_the_number_of_a_command_is_nobodys_before_its_watchdog_has_ended(
+    transport, folder, processes, process_numbered, until, mark
+):
+    spawn(
+        transport,
+        folder,
+        "import os; open('pid', 'w').write(str(os.getpid())); os.rename('pid', 'it')" + f"; {SLEEPS}",
+        mark,
+    )
+    assert until((folder / "it").exists)
+    command = int((folder / "it").read_text())
+    for one in (int((folder / "status").read_text().split()[1]), command):
+        os.kill(one, signal.SIGKILL)
+    assert until(lambda: not Path(f"/proc/{command}").exists())
+    with pytest.raises(AssertionError, match="is never given out"):
+        process_numbered(command)
+    os.killpg(command, signal.SIGKILL)
     assert until(lambda: not processes(mark))
 
 

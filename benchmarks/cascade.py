@@ -5,7 +5,7 @@ that many cores. Each round pushes the same rendered frames through every execut
 and once more through the serial one; all engines stay loaded. The ratio is per round, the interval the signed-rank
 test's at 95 %. On a machine that others use, a program of many threads gets more of the cores than one of one: so the
 cores used and the processor time of a frame are printed beside it. Where the serial one had less than 0.9 of a
-core, the target is left undecided.
+core, or as many spinning processes less than 0.9 of all cores, the target is left undecided.
 """
 
 from __future__ import annotations
@@ -131,13 +131,17 @@ def line(rounds: list[dict[str, list[Block]]], name: str) -> str:
     )
 
 
-def judged(rounds: list[dict[str, list[Block]]], cores: int) -> str:
-    """Whether the best arm reaches the target for sure, in a sentence; undecided where others had the cores."""
+def judged(rounds: list[dict[str, list[Block]]], cores: int, free: float) -> str:
+    """Whether the best arm reaches the target for sure, in a sentence; undecided where others had the cores.
+
+    free: cores that as many spinning processes had.
+    """
     best = max(list(ARMS)[2:], key=lambda name: ratio(rounds, name)[1])
     (_, low, high), (had, cpu_s), (_, best_cpu_s) = ratio(rounds, best), used(rounds, "serial"), used(rounds, best)
     ceiling = f"the processor time of a frame allows at most {cores * cpu_s / best_cpu_s:.2f} on {cores} free cores"
-    if had < FREE:
-        return f"target {TARGET}: undecided, the serial one had {had:.2f} of a core; {ceiling} ({best})"
+    if had < FREE or free < FREE * cores:
+        why = f"the serial one had {had:.2f} of a core, {cores} spinning processes {free:.2f} of {cores}"
+        return f"target {TARGET}: undecided at {best} [{low:.2f}, {high:.2f}]: {why}; {ceiling}"
     said = "reaches it" if low >= TARGET else "does not reach it" if high < TARGET else "may reach it or not"
     return f"target {TARGET}: {best} {said}, [{low:.2f}, {high:.2f}]; {ceiling}"
 
@@ -215,6 +219,7 @@ def main() -> None:
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: asked.cores])
     one_thread()
     print(f"load {os.getloadavg()[0]:.1f} before, on {os.cpu_count()} cores, {asked.cores} of them taken")
+    before = spun(asked.cores)
     with tempfile.TemporaryDirectory() as folder:
         job = cabin_job(Path(folder), asked.frames, asked.models, asked.variant)
         rounds = list(rounds_of(job, asked.rounds))
@@ -224,10 +229,10 @@ def main() -> None:
         print(f"{'':<14}{'ratio [95 %]':<19}{heads}")
         for name in ARMS:
             print(line(rounds, name))
-        print(judged(rounds, asked.cores))
-        print(
-            f"spinning processes had {spun(1):.2f} of a core alone, {spun(asked.cores):.2f} of {asked.cores} together"
-        )
+        alone, together = spun(1), spun(asked.cores)
+        print(judged(rounds, asked.cores, min(before, together)))
+        print(f"spinning processes: {alone:.2f} of a core alone; {before:.2f} of {asked.cores} together before, "
+              f"{together:.2f} after")  # fmt: skip
         print(f"{'serial, ms':<14}{'pre':>9}{'infer':>9}{'post':>9}")
         print_stages(rounds)
         print_batch(job, Path(folder))

@@ -127,6 +127,13 @@ def _camera(of: Callable[[CameraTimes], float | None]) -> Callable[[Run], float 
     return told
 
 
+def _utilisation_by_camera(run: Run) -> float | None:
+    """None where frames overlap in a cascade: their service times add up to more than the machine was busy."""
+    overlaps = run.facts.get("cascade", {}).get("execution", "serial") != "serial"
+    found = None if overlaps else camera_times_of(run)
+    return None if found is None else 100 * found.utilisation
+
+
 def _at_pace(
     of: Callable[[Stability], float | None], back_to_back: Callable[[Run], float]
 ) -> Callable[[Run], float | None]:
@@ -246,8 +253,7 @@ _OTHER = (
            of=_camera(lambda one: one.age_at_output.max_ms)),
     Metric(name="age_of_result_max_ms", unit="ms", better="less", frames=True,
            of=_camera(lambda one: one.age_of_result.max_ms if one.age_of_result else None)),
-    Metric(name="camera_utilisation_percent", unit="%", better="less", frames=True,
-           of=_camera(lambda one: 100 * one.utilisation)),
+    Metric(name="camera_utilisation_percent", unit="%", better="less", frames=True, of=_utilisation_by_camera),
     Metric(name="backlog_frames", unit="frames", better="less", frames=True, of=_camera(lambda one: one.backlog)),
     Metric(name="camera_lateness_p99_ms", unit="ms", better="less", frames=True,
            of=_camera(lambda one: one.lateness_p99_ms)),

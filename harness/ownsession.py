@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.case import Plan
 from harness.identity import require_present, runtimes_in_use
-from harness.model import find_cards
+from harness.pipelinecard import cards_named
 from harness.prepare import Setup
 from harness.profile import DeviceProfile
 from harness.progress import ProgressLine
@@ -22,7 +22,7 @@ def own_session(profile: DeviceProfile, models: str, plan: Plan, work: Path) -> 
     root = Path.cwd()
     names = [name.strip() for name in models.split(",") if name.strip()]
     setup = Setup(
-        profile=profile, cards=find_cards(names, root / "suites" / "models"), named=bool(names), plan=plan,
+        profile=profile, cards=cards_named(names, root / "suites" / "models"), named=bool(names), plan=plan,
         work=work.absolute(), cache=root / ".cache" / "dms-harness", root=root,
     )  # fmt: skip
     require_present(profile, root / "devices", runtimes_in_use(setup))

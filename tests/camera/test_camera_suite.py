@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from harness.case import Arrivals
+from harness.fingerprint import identity_of
 from harness.report.nanoseconds import decode_ns
+from tests.simulated import simulated_device
 from tests.workspace import Workspace
 
 SHORT = ("--device=simulated", "--plan=smoke", "-k", "fp32")
@@ -86,10 +91,10 @@ def test_without_a_camera_nothing_is_asked_about_one(workspace):
     assert not done.verdicts("response_p99_ms")
 
 
-def test_a_camera_and_no_camera_are_two_experiments(workspace):
-    workspace.add_simulated()
-    assert workspace.harness("accept", "--device=simulated", "--models=eyes", "--reason=first").status == 0
-    done = workspace.pytest("--device=simulated", "--camera=30", "-k", "fp32 and baseline")
-    (told,) = done.verdicts("baseline")
-    assert told["outcome"] == "NOT_COMPARABLE"
-    assert "arrivals" in told["sentence"]
+def test_a_camera_another_camera_and_no_camera_are_three_experiments(make_job, measured, quick):
+    cameras = (None, Arrivals(), Arrivals(60.0))
+    jobs = [make_job(plan=replace(quick, arrivals=one)) for one in cameras]
+    without, *others = (identity_of(one, simulated_device(), measured(one)) for one in jobs)
+    assert "arrivals" not in without
+    assert len({one.pop("arrivals") for one in others}) == 2
+    assert others == [without, without]

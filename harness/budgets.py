@@ -76,16 +76,17 @@ def budgets_of(profile: DeviceProfile, card: ModelCard) -> tuple[Budget, ...]:
     return tuple(sorted({*gates, *tailored}, key=lambda one: (one.metric, not one.gate, one.limit)))
 
 
-def at_the_cameras_pace(budgets: Iterable[Budget], plan: Plan) -> tuple[Budget, ...]:
+def at_the_cameras_pace(budgets: Iterable[Budget], plan: Plan, overlapped: bool = False) -> tuple[Budget, ...]:
     """The same for a plan with a camera: what limits a frame's time limits its response too, dropped frames included.
 
     As many frames as P99 lets miss may lack a result: a camera of 30 fps gives no machine more than 30 fps.
+    overlapped: the stages of a cascade work at once, so that nobody knows how busy the machine is.
     """
     arrivals = plan.arrivals
     if arrivals is None:
         return tuple(budgets)
     sent = NS / period_ns(arrivals)
-    own = list(_budgets(KEEPS_UP, True, f"the camera's pace, {sent:.4g} fps"))
+    own = [] if overlapped else list(_budgets(KEEPS_UP, True, f"the camera's pace, {sent:.4g} fps"))
     for one in budgets:
         if one.metric == "fps_mean" and one.limit > (1 - MAY_MISS) * sent:
             source = f"{one.source}: of {sent:.4g} fps that the camera sends, 1 % may miss"

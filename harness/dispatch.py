@@ -15,14 +15,16 @@ from typing import TypeVar
 
 from harness.agent import PROGRESS
 from harness.board.remote import Errand, carry_out
+from harness.camera import NS, period_ns
 from harness.cascade import CascadeJob
 from harness.cascade.overlap import OverlapJob, OverlapRun
 from harness.cascade.records import CascadeRun
-from harness.case import Job, Run
+from harness.case import Job, Plan, Run
 from harness.errors import ConfigError, HarnessError, WorkerError, printable
 from harness.following import Exit, follow
 from harness.paired import PairedJob, PairedRun
 from harness.profile import DeviceProfile
+from harness.soakplan import cooling_s
 from harness.survey import Survey, SurveyJob
 from harness.workers import ONE_THREAD, death, environment, last_words, left_error
 
@@ -121,9 +123,15 @@ class _Errand:
 
 def _errand(job: Job, folder: Path) -> _Errand:
     return _Errand(
-        where=job.case.key, device=job.case.device, deadline_s=job.plan.deadline_s, minimum_s=job.plan.minimum_s,
-        folder=folder,
+        where=job.case.key, device=job.case.device, deadline_s=job.plan.deadline_s,
+        minimum_s=_least_s(job.plan), folder=folder,
     )  # fmt: skip
+
+
+def _least_s(plan: Plan) -> float:
+    """How long frames and cool-down take at least: a slow camera sends them for hours."""
+    sent_s = plan.frames * period_ns(plan.arrivals) / NS if plan.arrivals else 0.0
+    return max(plan.minimum_s, sent_s) + cooling_s(plan)
 
 
 def _confined(job: Job, profile: DeviceProfile) -> Job:

@@ -13,8 +13,6 @@ from harness.case import Array
 MS, NS = 1e6, 1e9
 ROLLING = 5
 CONVERGED_WINDOWS, CONVERGED_WITHIN = 3, 0.1
-LEAST_FPS, MOST_PERCENT = 30.0, 5.0
-GATE_WINDOWS = 20
 # What is due at whole ns may lack one of a whole second.
 ROUNDING_NS = 1000
 
@@ -39,14 +37,6 @@ class Stability:
     rolling_sd_max_ms: float
     rolling_sd_mean_ms: float
     converged_s: int | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Gate:
-    """holds: None where there is too little to tell."""
-
-    holds: bool | None
-    sentence: str
 
 
 def fps_stability(paced: Paced, arrivals: Arrivals) -> Stability | None:
@@ -88,19 +78,6 @@ def converged_s(completed: Array) -> int | None:
         if last.any() and np.abs(last - last.mean()).max() <= CONVERGED_WITHIN * last.mean():
             return end
     return None
-
-
-def gate(stability: Stability | None, least_fps: float = LEAST_FPS, most_percent: float = MOST_PERCENT) -> Gate:
-    """At least so many results per second, and windows that differ by less than so much."""
-    found = 0 if stability is None else len(stability.completed)
-    if stability is None or stability.fluctuation_percent is None or found < GATE_WINDOWS:
-        return Gate(holds=None, sentence=f"{found} whole seconds are too few to judge fps: {GATE_WINDOWS} are needed")
-    fast, even = stability.mean_fps >= least_fps, stability.fluctuation_percent < most_percent
-    sentence = (
-        f"{stability.mean_fps:.2f} results per second, {'at least' if fast else 'less than'} {least_fps:g}; they "
-        f"fluctuate by {stability.fluctuation_percent:.1f} %, {'under' if even else 'not under'} {most_percent:g} %"
-    )
-    return Gate(holds=fast and even, sentence=sentence)
 
 
 def _counted(times_ns: Array, seconds: int) -> Array:

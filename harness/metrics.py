@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,6 +11,7 @@ import numpy as np
 from harness.camera import arrivals_of
 from harness.camera.pacing import paced_of_run
 from harness.cameratimes import CameraTimes, camera_times, censored_response_ns
+from harness.cascade import SERIAL
 from harness.case import STAGES, Array, Run
 from harness.energy import Energy, energy_of
 from harness.fpsstability import Stability, fps_stability
@@ -60,7 +61,7 @@ class Metric:
 
     def value(self, run: Run) -> float | None:
         """The number, or None where the run is too short or does not tell."""
-        return self.of(run) if len(run.frame_ns) >= self.min_frames else None
+        return self.of(run) if counted_frames(run, self.stage) >= self.min_frames else None
 
 
 def _latency_metrics() -> Iterator[Metric]:
@@ -83,6 +84,11 @@ def stage_times(run: Run, stage: str) -> Array:
         paced = paced_of_run(run)
         return np.zeros(0) if paced is None else censored_response_ns(paced)
     return run.frame_ns if stage == "frame" else run.stages[stage]
+
+
+def counted_frames(run: Run, stage: str) -> int:
+    """On how many frames a metric of `stage` rests: of a camera's response on all that were sent, since each counts."""
+    return len(stage_times(run, stage)) if stage == RESPONSE else len(run.frame_ns)
 
 
 def completed_times(run: Run, stage: str) -> Array:
@@ -129,9 +135,17 @@ def _camera(of: Callable[[CameraTimes], float | None]) -> Callable[[Run], float 
 
 def _utilisation_by_camera(run: Run) -> float | None:
     """None where frames overlap in a cascade: their service times add up to more than the machine was busy."""
-    overlaps = run.facts.get("cascade", {}).get("execution", "serial") != "serial"
-    found = None if overlaps else camera_times_of(run)
+    found = None if _overlaps(run) else camera_times_of(run)
     return None if found is None else 100 * found.utilisation
+
+
+def _overlaps(run: Run) -> bool:
+    cascade = run.facts.get("cascade")
+    return isinstance(cascade, Mapping) and cascade.get("execution", SERIAL) != SERIAL
+
+
+def _fluctuation_by_camera(found: Stability) -> float | None:
+    return found.fluctuation_percent if len(found.completed) >= MINIMUM_WINDOWS else None
 
 
 def _at_pace(
@@ -148,16 +162,23 @@ def _at_pace(
     return told
 
 
+def _taken_ns(run: Run) -> Array:
+    """What each frame took of the time: where frames overlap in a cascade, from one result to the next."""
+    if not _overlaps(run):
+        return run.frame_ns
+    return np.diff(run.start_ns + run.frame_ns, prepend=run.start_ns[:1])
+
+
 def window_fps(run: Run) -> Array:
     """Frames per second of each whole window of 30 consecutive frames."""
     windows = len(run.frame_ns) // WINDOW_FRAMES
-    sums = run.frame_ns[: windows * WINDOW_FRAMES].reshape(windows, WINDOW_FRAMES).sum(axis=1)
+    sums = _taken_ns(run)[: windows * WINDOW_FRAMES].reshape(windows, WINDOW_FRAMES).sum(axis=1)
     fps: Array = WINDOW_FRAMES * 1e9 / sums
     return fps
 
 
 def _mean_fps(run: Run) -> float:
-    return len(run.frame_ns) * 1e9 / float(run.frame_ns.sum())
+    return len(run.frame_ns) * 1e9 / float(_taken_ns(run).sum())
 
 
 def _fluctuation(run: Run) -> float:
@@ -242,7 +263,7 @@ _P99 = minimum_frames(0.99)
 _OTHER = (
     Metric(name="fps_mean", unit="1/s", better="more", frames=True, of=_at_pace(lambda one: one.mean_fps, _mean_fps)),
     Metric(name="fps_fluctuation_percent", unit="%", better="less", frames=True, min_frames=_WINDOWS,
-           of=_at_pace(lambda one: one.fluctuation_percent, _fluctuation)),
+           of=_at_pace(_fluctuation_by_camera, _fluctuation)),
     Metric(name="fps_worst_window", unit="1/s", better="more", frames=True, min_frames=WINDOW_FRAMES,
            of=_at_pace(lambda one: one.worst_fps, _worst_window)),
     Metric(name="deadline_misses_percent", unit="%", better="less", frames=True,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeGuard
 
 from harness.budgets import Budget
-from harness.cascade import TASK
+from harness.cascade import SERIAL, TASK
 from harness.cascadecard import FILE, CascadeCard, models_of, read_cascade, variant_of
 from harness.errors import ConfigError, unknown
 from harness.model import Input, ModelCard, Variant, find_cards
@@ -25,6 +25,11 @@ class PipelineCard(ModelCard):
 
     cascade: CascadeCard
     models: Mapping[str, ModelCard]
+
+    @property
+    def labelled(self) -> bool:
+        """Never: what is scored against labels are the models of its stages."""
+        return False
 
 
 def pipeline_card(cascade: CascadeCard, models: Path) -> PipelineCard:
@@ -45,6 +50,11 @@ def pipeline_card(cascade: CascadeCard, models: Path) -> PipelineCard:
 def is_pipeline(card: ModelCard) -> TypeGuard[PipelineCard]:
     """True for a cascade among the cards of models."""
     return isinstance(card, PipelineCard)
+
+
+def overlaps(card: ModelCard) -> bool:
+    """True for a cascade that works on several frames at once."""
+    return is_pipeline(card) and card.cascade.execution.mode != SERIAL
 
 
 def said_by_pipeline(budget: Budget, card: ModelCard) -> Budget:

@@ -38,8 +38,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--device", default="host", metavar="NAME", help="device profile devices/NAME.toml (default: host)")
     group.addoption("--address", default="", metavar="USER@HOST", help="where the device is, over the profile's value")
     group.addoption(
-        "--models", default="", metavar="A,B", help="names in suites/models or folders with a card (default: all)"
-    )
+        "--models", default="", metavar="A,B",
+        help="names of models or pipelines in suites, or folders with a card (default: all)",
+    )  # fmt: skip
     group.addoption("--plan", default="standard", metavar="NAME", help="smoke, standard (default), camera (100 s of a "
         "30 fps camera), soak (10 min of it) or soak-60")  # fmt: skip
     group.addoption("--camera", default="", metavar="FPS[:POLICY]", help="have a camera send the frames: 30, 60:queue, "

@@ -28,7 +28,7 @@ from harness.measurement import FLIPS, Measurement
 from harness.model import ModelCard
 from harness.paired import PairedRun
 from harness.parity import slice_advice
-from harness.pipelinecard import is_pipeline, said_by_pipeline
+from harness.pipelinecard import is_pipeline, overlaps, said_by_pipeline
 from harness.prepare import Preparation, Progress, Setup, cases_of, check_card
 from harness.questions import QUESTIONS
 from harness.rules import Outcome
@@ -248,7 +248,7 @@ class Session:
     def budgets(self, case: Case) -> tuple[Budget, ...]:
         """All limits of the case's model on the device."""
         card = self.cases[case]
-        found = at_the_cameras_pace(budgets_of(self.setup.profile, card), self.setup.plan)
+        found = at_the_cameras_pace(budgets_of(self.setup.profile, card), self.setup.plan, overlaps(card))
         return tuple(said_by_pipeline(one, card) for one in found) if is_pipeline(card) else found
 
     def predict(self, case: Case, labelled: Path) -> Run:

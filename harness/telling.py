@@ -11,22 +11,30 @@ Tell = Callable[..., None]
 
 @contextmanager
 def told_meanwhile() -> Iterator[Tell]:
-    """`tell(function, *arguments)` has it called in a thread, in order; all has been called at the end.
+    """`tell(function, *arguments)` has it called in a thread, in order; at the end, whatever ends it, all has been.
 
-    What an earlier call raised is raised by the next one, or at the end, and then nothing more is called.
+    After a call that raised nothing more is called, since what came later would hide a gap; its error is raised by a
+    later `tell`, or at the end.
     """
     waiting: List[Future[Any]] = []
+    failed: List[BaseException] = []
+
+    def call(function: Callable[..., None], *arguments: Any) -> None:
+        if failed:
+            return
+        try:
+            function(*arguments)
+        except BaseException as error:
+            failed.append(error)
+            raise
+
     with ThreadPoolExecutor(1) as pool:
 
         def tell(function: Callable[..., None], *arguments: Any) -> None:
             while waiting and waiting[0].done():
                 waiting.pop(0).result()
-            waiting.append(pool.submit(function, *arguments))
+            waiting.append(pool.submit(call, function, *arguments))
 
-        try:
-            yield tell
-            for one in waiting:
-                one.result()
-        finally:
-            for one in waiting:
-                one.cancel()
+        yield tell
+    for one in waiting:
+        one.result()

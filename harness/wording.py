@@ -12,7 +12,7 @@ from harness.budgets import DERIVED, Budget
 from harness.case import STAGES
 from harness.context import background_share
 from harness.measurement import CAMERA_FPS, Measurement
-from harness.metrics import METRICS, MINIMUM_WINDOWS, OF_A_CAMERA, WINDOW_FRAMES
+from harness.metrics import METRICS, MINIMUM_WINDOWS, OF_A_CAMERA, RESPONSE, WINDOW_FRAMES, counted_frames
 from harness.rules import Outcome, Ruling
 from harness.stats.bounds import ALPHA, rate_bounds
 
@@ -60,7 +60,8 @@ def _say_tail(budget: Budget, measurement: Measurement, value: float, inputs: An
     metric, found = METRICS[budget.metric], ruling.found
     share, misses, frames = metric.share or 0.0, len(inputs["missed"]), inputs["frames"]
     lower, upper = rate_bounds(misses, frames, inputs["alpha"])
-    counted = f"{metric.stage} P{100 * share:g} {value:.4g} ms, {misses} of {frames} frames over {budget.limit:g} ms"
+    late = f"over {budget.limit:g} ms" + (" or dropped" if metric.stage == RESPONSE else "")
+    counted = f"{metric.stage} P{100 * share:g} {value:.4g} ms, {misses} of {frames} frames {late}"
     single = inputs["stride"] == 1
     apart = "are independent" if single else f"come in bursts of mostly under {inputs['stride']} frames"
     sure = f"({100 * (1 - inputs['alpha']):g} % sure if misses {apart})"
@@ -191,9 +192,11 @@ def unmeasured(metric: str, measurement: Measurement) -> str:
         }.get(metric, "no labels: accuracy was not measured")
     if metric in OF_A_CAMERA and measurement.plan.arrivals is None:
         return "frames went back to back: --plan=camera or --camera=30 has a camera send them"
-    frames = min((len(run.frame_ns) for run in measurement.runs), default=0)
-    needed = METRICS[metric].min_frames
+    stage, needed = METRICS[metric].stage, METRICS[metric].min_frames
+    frames = min((counted_frames(run, stage) for run in measurement.runs), default=0)
     if frames < needed:
         windows = f" ({MINIMUM_WINDOWS} windows of {WINDOW_FRAMES})" if "fluctuation" in metric else ""
         return f"needs {needed} frames{windows}, has {frames}"
+    if metric == "fps_fluctuation_percent" and measurement.plan.arrivals is not None:
+        return f"needs {MINIMUM_WINDOWS} whole seconds at a camera's pace"
     return "this engine does not tell" if METRICS[metric].exact else "this device does not tell"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.budgets import DERIVED, EMBEDDED, Budget, budgets_for, budgets_of, check_metric
+from harness.budgets import DERIVED, EMBEDDED, Budget, at_the_cameras_pace, budgets_for, budgets_of, check_metric
+from harness.case import Arrivals, Plan
 from harness.errors import ConfigError
 from harness.metrics import METRICS
 from harness.model import read_card
@@ -93,3 +94,33 @@ def test_every_metric_can_be_limited_and_knows_unit_and_direction(metric):
 
 def test_the_embedded_class_promises_thirty():
     assert EMBEDDED == {"frame_p99_ms": 30, "fps_mean": 30}
+
+
+def paced(metric, limit, fps=30.0, overlapped=False):
+    """(metric, limit) of all budgets at a camera's pace, where there was this one."""
+    plan = Plan("camera", frames=3000, arrivals=Arrivals(fps))
+    own = Budget(metric=metric, limit=limit, gate=True, source=BOARD)
+    return [(one.metric, one.limit) for one in at_the_cameras_pace([own], plan, overlapped)]
+
+
+BUSY = ("camera_utilisation_percent", 100)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ((P99, 50), [BUSY, (P99, 50), ("response_p99_ms", 50)]),
+        (("frame_cpu_p99_ms", 50), [BUSY, ("frame_cpu_p99_ms", 50)]),
+        (("fps_mean", 30), [BUSY, ("fps_mean", 29.7)]),
+        (("fps_mean", 30, 60.0), [BUSY, ("fps_mean", 30)]),
+        (("fps_mean", 25), [BUSY, ("fps_mean", 25)]),
+        ((P99, 50, 30.0, True), [(P99, 50), ("response_p99_ms", 50)]),
+    ],
+)
+def test_a_camera_limits_the_response_and_how_busy_the_machine_is_where_that_can_be_told(given, expected):
+    assert paced(*given) == expected
+
+
+def test_without_a_camera_limits_stay_as_they_are():
+    own = Budget(metric=P99, limit=50, gate=True, source=BOARD)
+    assert at_the_cameras_pace([own], Plan("standard", frames=660)) == (own,)

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from harness import agent
-from harness.case import Job, Run, TaskSpec
-from harness.dispatch import run_job
+from harness.case import Arrivals, Job, Plan, Run, TaskSpec
+from harness.dispatch import _errand, run_job
 from harness.errors import ConfigError, DatasetError, EngineError, HarnessError, WorkerError
 from harness.following import CHUNK_BYTES, LOG_LIMIT_BYTES
 from harness.frames import Frame, write_pack
@@ -450,3 +450,16 @@ def test_the_agent_turns_whatever_happens_into_a_sentence(out, monkeypatch, make
     assert agent.main([str(out / "job.json"), str(out)]) == agent.FAILED
     assert HarnessError.from_wire(json.loads((out / "error.json").read_text())).sentence.startswith(said)
     assert capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("plan", "least_s"),
+    [
+        (Plan("standard", frames=660), 0),
+        (Plan("camera", frames=3000, arrivals=Arrivals(0.5)), 6000),
+        (Plan("recorded", frames=10, arrivals=Arrivals(timestamps=(0, 3 * 10**9, 4 * 10**9))), 20),
+        (Plan("soak", frames=660, minimum_s=600, arrivals=Arrivals()), 660),  # with its cool-down
+    ],
+)
+def test_a_worker_has_all_the_time_that_its_camera_takes(make_job, tmp_path, plan, least_s):
+    assert _errand(make_job(plan=plan), tmp_path).cap_s == pytest.approx(20 * plan.deadline_s + least_s)

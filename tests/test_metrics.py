@@ -274,3 +274,24 @@ def test_a_gate_counts_the_dropped_frame_where_it_was_and_percentiles_leave_it_o
     assert np.flatnonzero(np.isinf(stage_times(run, "response"))).tolist() == [300]
     assert len(completed_times(run, "response")) == 700
     assert value("response_p999_ms", run) is None
+
+
+def test_a_camera_of_fewer_than_twenty_seconds_tells_no_fluctuation(make_run):
+    assert value("fps_fluctuation_percent", of_50_fps(make_run)) is None
+
+
+@pytest.mark.parametrize(("execution", "fps"), [("serial", 50), ("streams", 100)])
+def test_frames_that_overlap_are_counted_by_the_time_between_their_results(make_run, execution, fps):
+    facts = {"cascade": {"execution": execution, "stages": {}}}
+    run = make_run(np.full(3000, 20 * MS), start_ns=np.arange(3000) * 10 * MS, facts=facts)
+    assert value("fps_mean", run) == pytest.approx(fps, rel=1e-3)
+    assert np.median(window_fps(run)) == pytest.approx(fps)
+
+
+def test_the_tail_of_a_camera_rests_on_all_its_frames_dropped_ones_too(make_run):
+    index = np.delete(np.arange(3000), np.arange(1000, 1030))
+    camera = {"index": index, "due_ns": index * 20 * MS, "lateness_ns": np.zeros(len(index), np.int64)}
+    facts = {"arrivals": asdict(Arrivals(50.0))}
+    run = make_run(np.full(len(index), 10 * MS), start_ns=camera["due_ns"] + MS, camera=camera, facts=facts)
+    assert value("frame_p999_ms", run) is None
+    assert value("response_p999_ms", run) == 11

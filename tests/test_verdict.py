@@ -200,6 +200,37 @@ def test_every_broken_limit_says_what_to_do_next_and_only_speed_blames_a_stage(m
         assert "of a frame" not in step
 
 
+def of_a_camera(make_run, frames, dropped=0, fps=30.0):
+    """Results of 11 ms, and so many frames in a row that a newer one displaced."""
+    index = np.delete(np.arange(frames), np.arange(5, 5 + dropped))
+    camera = {"index": index, "due_ns": index * round(1e9 / fps), "lateness_ns": np.full(len(index), MS // 10)}
+    facts = {**ALIVE, "arrivals": asdict(Arrivals(fps))}
+    run = make_run(np.full(len(index), 10 * MS), start_ns=camera["due_ns"] + MS, camera=camera, facts=facts)
+    return measurement(run, plan=PLANS["camera"])
+
+
+@pytest.mark.parametrize(("metric", "dropped"), [("response_p99_ms", 2900), ("response_p999_ms", 30)])
+def test_so_many_dropped_frames_that_few_results_are_left_break_the_gate_and_are_no_lack_of_frames(
+    make_run, metric, dropped
+):
+    verdict = judge(budget(metric, 50), of_a_camera(make_run, 3000, dropped))
+    assert verdict.outcome == "FAIL"
+    assert f" 11 ms, {dropped} of 3000 frames over 50 ms or dropped: at least " in verdict.sentence
+
+
+@pytest.mark.parametrize(
+    ("metric", "frames", "fps", "sentence"),
+    [
+        ("response_p99_ms", 298, 30.0, "needs 299 frames, has 298"),
+        ("fps_fluctuation_percent", 599, 30.0, "needs 600 frames (20 windows of 30), has 599"),
+        ("fps_fluctuation_percent", 700, 60.0, "needs 20 whole seconds at a camera's pace"),
+    ],
+)
+def test_a_camera_that_sent_too_few_frames_says_how_many_are_missing(make_run, metric, frames, fps, sentence):
+    verdict = judge(budget(metric, 50), of_a_camera(make_run, frames, fps=fps))
+    assert (verdict.outcome, verdict.sentence) == ("INCONCLUSIVE", sentence)
+
+
 @pytest.mark.parametrize("gate", [True, False])
 def test_a_broken_limit_is_red_only_where_it_is_a_gate(make_run, gate):
     verdict = judge(budget("frame_p50_ms", 8, gate), measurement(make_run(np.full(300, 10 * MS))))

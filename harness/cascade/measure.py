@@ -53,8 +53,8 @@ def run_frames(job: CascadeJob, crew: Crew, frames: Sequence[Frame], say: Say) -
         for flight in executed(job, crew, flights_of(job, frames, job.plan.frames, job.plan.minimum_s)):
             kept.add(flight)
             if time.monotonic_ns() - said_ns > CHUNK_NS:
-                said_ns = time.monotonic_ns()
-                say("measuring", min(flight.index, job.plan.frames), job.plan.frames)
+                said_ns, done = time.monotonic_ns(), flight.index + 1
+                say("measuring", done, max(done, job.plan.frames))
     return kept.run(crew, {})
 
 

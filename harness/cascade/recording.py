@@ -7,6 +7,7 @@ longest chain of stages, and what is left of the frame is waiting.
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
@@ -29,11 +30,10 @@ from harness.measure import Recorded, Recording, begin_run
 from harness.owncost import garbage_collector_off
 from harness.pipeline import CAMERA_COLUMNS
 from harness.telling import told_meanwhile
-from harness.warmup import Say
+from harness.warmup import CHUNK_NS, Say
 
 FACT = "cascade"
 FEWEST_FOR_P99 = 100
-SAID_EVERY = 30
 Keep = Callable[[Run, CascadeRun], None]
 
 
@@ -114,8 +114,8 @@ class _CascadeRecording(Recording):
     def _overlapped(self, kept: Kept) -> Dict[str, Array]:
         """What the camera's columns are, where one sends the frames."""
         job, crew, plan = self._cascade, self._engines.crew, self._cascade.plan
-        for _ in executed(job, crew, flights_of(job, self._frames, plan.warmup_window)):
-            self._say("warm-up", 0, plan.warmup_window)
+        for number, _ in enumerate(executed(job, crew, flights_of(job, self._frames, plan.warmup_window))):
+            self._say("warm-up", number, plan.warmup_window)
         flights, gates, count = self._entering()
         with self._footprint.timed_frames(), self._watch.phase("frames"), garbage_collector_off():
             self._carry(executed(job, crew, flights, gates), kept, count)
@@ -133,11 +133,13 @@ class _CascadeRecording(Recording):
         return admitted(self._frames, len(job.stages), schedule, policy, gates), gates, count
 
     def _carry(self, flights: Iterator[Flight], kept: Kept, count: int) -> None:
+        said_ns = 0
         with told_meanwhile() as tell:
             for flight in flights:
                 kept.add(flight)
-                if flight.index % SAID_EVERY == 0:
-                    tell(self._say, "measuring", min(max(flight.index, flight.number), count), count)
+                if time.monotonic_ns() - said_ns > CHUNK_NS:
+                    said_ns, done = time.monotonic_ns(), max(flight.index, flight.number) + 1
+                    tell(self._say, "measuring", done, max(done, count))
 
 
 def stage_facts(run: CascadeRun) -> Dict[str, Dict[str, Any]]:

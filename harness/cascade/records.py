@@ -68,8 +68,10 @@ class CascadeRun:
 
     @property
     def finished_ns(self) -> Array:
-        """int64 [frames]: when the last stage was through with the frame."""
-        return np.asarray(np.max(self.stamps[:, :, POST_END], axis=1))
+        """int64 [frames]: when the last stage was through with the frame and, since answers come in order, with all
+        before it: streams may overtake each other.
+        """
+        return np.asarray(np.maximum.accumulate(np.max(self.stamps[:, :, POST_END], axis=1)))
 
     @property
     def end_to_end_ns(self) -> Array:

@@ -6,7 +6,7 @@ of filter and warning is the slack, and the system's own delay (waiting, computi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,10 +27,10 @@ NOT_A_RATING = (
     "margins to public times, each read as the latest moment of the warning: no statement on any rating or approval, "
     "for the protocols themselves were not read"
 )
-NO_RATING = "a margin to a public time, no statement on any rating or approval"
 Certainty = Literal["secondary", "not verified"]
-EURO_NCAP, EU_ADDW = "Euro NCAP v10.4 (2023 programme)", "EU 2023/2590 (ADDW)"
-SUMMARIES, UTAC = "read in summaries of the protocol, not in it", "read in a summary by UTAC, not in the regulation"
+EURO_NCAP, EU_ADDW = "Euro NCAP v10.4", "EU 2023/2590 (ADDW)"
+SUMMARIES = "programme of 2023, read in summaries of the protocol, not in it"
+UTAC = "read in a summary by UTAC, not in the regulation"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +139,8 @@ class OwnDelay:
     """The system's own part of the time from an onset to the filtered state, over all onsets that the run can show.
 
     An onset lies just after a frame, so that the next one is the first to show it: the worst moment of each period.
-    worst_frame: the first frame that shows the worst onset. onsets: how many could be followed to a decision.
+    worst_frame: the first frame that shows the worst onset. onsets: how many could be followed to a decision. One that
+    the run ends before is known to have waited that long at least, and counts with it in worst_s where that is more.
     """
 
     median_s: float
@@ -152,7 +153,7 @@ class OwnDelay:
 class Margin:
     """What is left of one scenario time. slack_s: after filter and warning (HMI); left_s: after the worst delay too.
 
-    worst_share, median_share: of the slack, used by the system's own delay; None where there is no slack.
+    worst_share: of the slack, used by the system's own delay; None where there is no slack.
     """
 
     scenario: Scenario
@@ -171,42 +172,36 @@ class Margin:
 
     @property
     def worst_share(self) -> float | None:
-        return self._share(self.own.worst_s)
+        return self.own.worst_s / self.slack_s if self.slack_s > 0 else None
 
     @property
-    def median_share(self) -> float | None:
-        return self._share(self.own.median_s)
-
-    def _share(self, own_s: float) -> float | None:
-        return own_s / self.slack_s if self.slack_s > 0 else None
-
-    def sentences(self) -> tuple[str, ...]:
-        """The margin in words, its origin last."""
+    def sentence(self) -> str:
+        """The margin in words; NOT_A_RATING and the origin of the time are for once."""
         scenario = self.scenario
-        said = [f"{scenario.name} ({scenario.what}): {self._judgement()}"]
-        if scenario.latest_s is not None:
-            said.append(
-                f"where {scenario.latest_s:g} s apply, {scenario.latest_s - scenario.limit_s:g} s more are left"
-            )
-        if scenario.reset_s is not None and self.longest_gap_s >= scenario.reset_s:
-            said.append(
-                f"{self.longest_gap_s:.2f} s passed between two results: they cannot be told from a pause on the "
-                f"road of {scenario.reset_s:g} s, which begins the count anew"
-            )
-        return (*said, f"source: {scenario.origin}")
+        source = f"{scenario.source}, {scenario.certainty}, no rating"
+        return "; ".join((f"{scenario.what}: {self._judgement()}{self._latest()}", *self._gap(), source))
 
     def _judgement(self) -> str:
-        spent = f"{self.scenario.limit_s:g} s less {self.filter_s:.2f} s filter and {self.hmi_s:g} s HMI"
-        if self.worst_share is None or self.median_share is None:
+        spent = f"{self.scenario.limit_s:g} s less {self.filter_s:.2f} s filter, {self.hmi_s:g} s HMI"
+        if self.worst_share is None:
             return f"{spent} leaves no slack: no system keeps this time with this filter"
-        worst = (
-            f"{self.own.worst_s:.3f} s, {100 * self.worst_share:.0f} % of it, at worst (frame {self.own.worst_frame})"
+        own = (
+            f"{self.own.worst_s:.3f} s own delay at worst (frame {self.own.worst_frame}, "
+            f"{100 * self.worst_share:.0f} % of the slack; median {self.own.median_s:.3f} s)"
         )
         end = f"{self.left_s:.2f} s are left" if self.left_s >= 0 else f"{-self.left_s:.2f} s too late"
-        return (
-            f"{spent} leaves a slack of {self.slack_s:.2f} s; the system's own delay takes {self.own.median_s:.3f} s "
-            f"({100 * self.median_share:.1f} %) typically and {worst}: {end}"
-        )
+        return f"{spent} and {own}: {end}"
+
+    def _latest(self) -> str:
+        scenario = self.scenario
+        if scenario.latest_s is None:
+            return ""
+        return f", {scenario.latest_s - scenario.limit_s:g} s more if {scenario.latest_s:g} s apply"
+
+    def _gap(self) -> Iterator[str]:
+        reset_s = self.scenario.reset_s
+        if reset_s is not None and self.longest_gap_s >= reset_s:
+            yield f"{self.longest_gap_s:.2f} s without a result may reset the count ({reset_s:g} s)"
 
 
 def own_delay(times: FrameTimes, filter: StateFilter) -> OwnDelay:
@@ -225,11 +220,12 @@ def own_delay(times: FrameTimes, filter: StateFilter) -> OwnDelay:
             f"{filter.needed(times.fps)} results, and {len(times.index)} of {times.frames} frames have one",
             where="frame times", remedy="drop fewer frames, lower on_share, or measure longer",
         )  # fmt: skip
-    delays_s = (times.end_ns[decided[followed]] - _onsets_ns(times)[followed]) / 1e9 - filter.delay_s(times.fps)
+    ends_ns = times.end_ns[np.minimum(decided, len(times.index) - 1)]
+    delays_s = (ends_ns - _onsets_ns(times)) / 1e9 - filter.delay_s(times.fps)
     worst = int(delays_s.argmax())
     return OwnDelay(
-        median_s=nearest_rank(delays_s, 0.5), worst_s=float(delays_s[worst]),
-        worst_frame=int(onsets[followed][worst]), onsets=int(followed.sum()),
+        median_s=nearest_rank(delays_s[followed], 0.5), worst_s=float(delays_s[worst]),
+        worst_frame=int(onsets[worst]), onsets=int(followed.sum()),
     )  # fmt: skip
 
 
@@ -273,8 +269,3 @@ def margins(
         )
         for one in scenarios
     )
-
-
-def budget_sentences(found: Sequence[Margin]) -> tuple[str, ...]:
-    """All margins in words, then what they are not."""
-    return (*(one for margin in found for one in margin.sentences()), f"{NOT_A_RATING}; {FRAME_BUDGET_WORDING}")

@@ -32,8 +32,7 @@ class Timeline:
     events: tuple[Event, ...] = ()
 
     def __post_init__(self) -> None:
-        if not 0 < self.duration_s < np.inf:
-            raise ConfigError(f"a clip of {self.duration_s:g} s shows nothing", where="timeline")
+        _check_length(self.duration_s)
         object.__setattr__(self, "events", tuple(sorted(self.events, key=lambda one: one.onset_s)))
         for event in self.events:
             if event.end_s > self.duration_s:
@@ -52,6 +51,11 @@ class Timeline:
         return Answers(fps=fps, evidence=shown)
 
 
+def _check_length(duration_s: float) -> None:
+    if not 0 < duration_s < np.inf:
+        raise ConfigError(f"a clip of {duration_s:g} s shows nothing", where="timeline")
+
+
 def _refuse_overlaps(events: Sequence[Event]) -> None:
     last: dict[str, Event] = {}
     for event in events:
@@ -68,8 +72,11 @@ def draw(seed: int, duration_s: float, kinds: Sequence[str] = DRAWN) -> Timeline
     """Events of these kinds one after another, each as often as the others, and blinks between them.
 
     "glances", besides the kinds of events: a series of them, in all more than 10 s of some 20 s. No kinds: a driver who
-    only blinks. ConfigError for a kind that cannot be drawn.
+    only blinks. ConfigError for a kind that cannot be drawn, a length that is none, or a seed below 0.
     """
+    _check_length(duration_s)  # before anything is drawn: events would never reach the end of an endless clip
+    if seed < 0:
+        raise ConfigError(f"a seed of {seed} cannot be drawn from", where="--seed", remedy="give 0 or more")
     for kind in kinds:
         if kind not in (*DRAWN, GLANCES):
             raise ConfigError(unknown("kind of event to draw", kind, (*DRAWN, GLANCES)), where="timeline")

@@ -76,11 +76,6 @@ def degradation(load: str, case: str, blocks: Sequence[Block], share: float = 0.
     )  # fmt: skip
 
 
-def matrix(measured: Mapping[str, Sequence[Block]], loads: Sequence[str]) -> tuple[tuple[Degradation, ...], ...]:
-    """A row for each load, a column for each case of `measured`."""
-    return tuple(tuple(degradation(load, case, blocks) for case, blocks in measured.items()) for load in loads)
-
-
 def cells(rows: Sequence[Sequence[Degradation]]) -> list[list[str]]:
     """The matrix for a reader, its head first: a line for each case, a column for each load."""
     if not rows or not rows[0]:

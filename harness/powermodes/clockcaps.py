@@ -29,13 +29,11 @@ class ClockCaps:
 
     @contextlib.contextmanager
     def kept(self) -> Iterator[None]:
-        """Put back what was before."""
-        before = {path: path.read_text(encoding="utf-8").strip() for path in self._files()}
-        try:
+        """Put back what was before, of every core: one that does not take it hinders no other, and is told then."""
+        with contextlib.ExitStack() as stack:
+            for path in self._files():
+                stack.callback(self._write, path, path.read_text(encoding="utf-8").strip())
             yield
-        finally:
-            for path, value in before.items():
-                self._write(path, value)
 
     def _files(self) -> list[Path]:
         # Cores of one cluster have links to the same folder.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
 from harness.powermodes.front import CORES, LATENCY, WATTS, Point, front, point_of
+from harness.signals import ended_by_signals
 
 if TYPE_CHECKING:
     from harness.powermodes.choice import Choice, Mode
@@ -58,15 +58,16 @@ def _power_modes(parsed: argparse.Namespace, say: Say) -> tuple[str, int]:
 
 
 def find_out(choice: Choice, sessions: Sequence[tuple[Mode, Session]], say: Say) -> Found:
-    """Mode by mode, and then what was before; a mode or a case that cannot be measured says why in the notes."""
+    """Mode by mode, and after each what was before, so that none is measured under the clocks of another; also where
+    somebody ends the command. A mode or a case that cannot be measured says why in the notes.
+    """
     from harness.powermodes.report import found_of
 
     points: Points = {}
     notes: list[str] = []
-    with ExitStack() as stack:
-        stack.enter_context(choice.kept())
-        for mode, session in sessions:
-            say(f"mode {mode.name}")
+    for mode, session in sessions:
+        say(f"mode {mode.name}")
+        with ended_by_signals(), choice.kept():
             notes += _measured(mode, session, points)
     every = [session for _, session in sessions]
     return found_of(choice.kind, every, tuple(_fronts(points, every)), notes)

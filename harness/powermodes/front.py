@@ -15,7 +15,6 @@ from typing import Literal
 
 from harness.measurement import Measurement
 from harness.metrics import METRICS
-from harness.record import SessionRecord
 
 LATENCY, POWER = "frame_p99_ms", "power_mean_w"
 CPUFREQ = "sys/devices/system/cpu"
@@ -59,7 +58,7 @@ class Point:
 
 @dataclass(frozen=True, kw_only=True)
 class Front:
-    """points: those that nothing beats, quickest first. beaten: the others, each with a mode that is better in both.
+    """points: those that nothing beats, quickest first. beaten: the others, each with a mode that beats it.
 
     faults: sentences of modes that cannot be compared. within: the mode of least cost that keeps the budget. by: watts,
     or cores.
@@ -75,7 +74,7 @@ class Front:
     def sentences(self) -> tuple[str, ...]:
         """What there is to say."""
         on = [self._said(one) for one in self.points]
-        off = [f"{self._said(one)}, {mode} is better in both" for one, mode in self.beaten]
+        off = [f"{self._said(one)}, {mode} beats it" for one, mode in self.beaten]
         least = "watts" if self.by == WATTS else "cores"
         kept = [f"the least {least} within the budget: {self.within.mode}"] if self.within else []
         return (*on, *off, *kept, *self.faults)
@@ -121,23 +120,6 @@ def _of_processes(measured: Measurement, metric: str) -> tuple[float, ...]:
     """Nothing where the measurement as a whole has no value."""
     told = (METRICS[metric].value(run) for run in measured.runs)
     return tuple(one for one in told if one is not None) if measured.value(metric) is not None else ()
-
-
-def points_of(records: Iterable[SessionRecord], latency: str = LATENCY) -> dict[str, tuple[Point, ...]]:
-    """Of sessions of a history, oldest first, the newest valid one of each mode, by "device/model/variant/runtime".
-
-    A device without a mode in its name ("orin", not "orin@15W") is the mode "default".
-    """
-    newest: dict[str, dict[str, SessionRecord]] = {}
-    for one in records:
-        device, _, mode = one.case.device.partition(AT)
-        if one.valid:
-            key = f"{device}/{one.case.model}/{one.case.variant}/{one.case.runtime}"
-            newest.setdefault(key, {})[mode or NO_MODE] = one
-    return {
-        key: tuple(point(mode, record.values, latency) for mode, record in modes.items())
-        for key, modes in newest.items()
-    }  # fmt: skip
 
 
 def _better(one: Point, known: Sequence[Point], by: Cost) -> str:

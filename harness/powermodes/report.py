@@ -49,7 +49,7 @@ class CaseFront:
         return (f"the least {what} within {self.budget_ms:g} ms: {within.mode}",) if within and self.budget_ms else ()
 
     def _why(self, one: Point, beaten: dict[str, str]) -> str:
-        return f"{beaten[one.mode]} is better in both" if one.mode in beaten else one.fault(self.front.by)
+        return f"{beaten[one.mode]} beats it" if one.mode in beaten else one.fault(self.front.by)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +76,7 @@ class Found:
         """What was measured, where and how."""
         marked = "SIMULATED: " if self.simulated else ""
         return (
-            f"{marked}P99 of a frame, back to back, on {self.device}, {self.machine}, {self.at[:10]}, harness "
+            f"{marked}P99 of a frame from its start, on {self.device}, {self.machine}, {self.at[:10]}, harness "
             f"{self.harness}, plan {self.plan}: {self.kind}; median [lowest, highest] of the processes"
         )
 

@@ -5,14 +5,14 @@ A verdict's value is the time from an onset to its warning that the system takes
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from harness.camera import Arrivals, Paced, period_ns
 from harness.camera.pacing import paced_of_run
 from harness.errors import ConfigError
 from harness.events.filtering import Filtering
-from harness.events.scenarios import NO_RATING, SCENARIOS, FrameTimes, Margin, Scenario, margins
+from harness.events.scenarios import SCENARIOS, FrameTimes, Margin, Scenario, margins
 from harness.measurement import Measurement
 from harness.metrics import METRICS
 from harness.rules import Outcome, decide
@@ -42,10 +42,9 @@ def scenario_margins(measurement: Measurement) -> list[Verdict]:
     try:
         runs = [margins(one, found.filter, found.hmi_s, asked) for one in times]
     except ConfigError as error:  # too few results in every window: no warning ever comes
-        said = f"{error.what}; {found.words}"
-        return [_given(measurement, one, Outcome.FAIL, inputs, said) for one in asked]
+        return [_given(measurement, one, Outcome.FAIL, inputs, error.what) for one in asked]
     worst = [min(of_one, key=lambda margin: margin.left_s) for of_one in zip(*runs)]
-    return [_of_margin(measurement, margin, found, inputs) for margin in worst]
+    return [_of_margin(measurement, margin, inputs) for margin in worst]
 
 
 def _unanswered(found: Filtering, runs: Sequence[Paced], arrivals: Arrivals) -> str:
@@ -57,11 +56,15 @@ def _unanswered(found: Filtering, runs: Sequence[Paced], arrivals: Arrivals) -> 
     return f"the run has {frames} frames, and the filter's window alone takes {window}" if window > frames else ""
 
 
-def _of_margin(measurement: Measurement, margin: Margin, found: Filtering, inputs: dict[str, Any]) -> Verdict:
+def metric_of(scenario: Scenario) -> str:
+    """What the verdict on a scenario time is called."""
+    return f"scenario_{scenario.name}_s"
+
+
+def _of_margin(measurement: Measurement, margin: Margin, inputs: dict[str, Any]) -> Verdict:
     taken_s = margin.filter_s + margin.hmi_s + margin.own.worst_s
     decided = {**inputs, "value": taken_s, "limit": margin.scenario.limit_s, "better": "less"}
-    said = "; ".join(_said(margin, found))
-    return _verdict(measurement, margin.scenario, taken_s, "limit/1", decided, said)
+    return _verdict(measurement, margin.scenario, taken_s, "limit/1", decided, margin.sentence)
 
 
 def _given(
@@ -70,20 +73,15 @@ def _given(
     return _verdict(measurement, scenario, None, "given/1", {**inputs, "outcome": outcome.value}, said)
 
 
-def _said(margin: Margin, found: Filtering) -> Iterator[str]:
-    *judged, source = margin.sentences()
-    yield from (*judged, found.words, source, NO_RATING)
-
-
 def _verdict(
     measurement: Measurement, scenario: Scenario, taken_s: float | None, rule: str, inputs: dict[str, Any], said: str
 ) -> Verdict:
     ruling = decide(rule, inputs)
-    said = inputs.get("invalid") or inputs.get("unjudged") or said + reservation(measurement, inputs, ruling)
+    why = inputs.get("invalid") or inputs.get("unjudged") or reservation(measurement, inputs, ruling)
     return Verdict(
-        case=measurement.case, metric=f"scenario_{scenario.name}_s", value=taken_s, unit="s", limit=scenario.limit_s,
+        case=measurement.case, metric=metric_of(scenario), value=taken_s, unit="s", limit=scenario.limit_s,
         gate=measurement.filtering is not None and measurement.filtering.gate,
-        outcome=ruling.outcome, sentence=said, rule=rule, inputs=inputs,
+        outcome=ruling.outcome, sentence=why.removeprefix("; but ") or said, rule=rule, inputs=inputs,
         margin_percent=None if taken_s is None else 100 * (1 - taken_s / scenario.limit_s),
         error_class=error_class(measurement, inputs),
     )  # fmt: skip

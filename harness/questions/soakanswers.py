@@ -27,9 +27,9 @@ class Answer:
 
 
 def latency_drift(soak: Soak) -> Answer:
-    """Whether the median or P99 moves for good."""
+    """Whether the median or P99 rises for good."""
     looked = (
-        f"neither the median nor P99 moved for good over {_over(soak)}{_ends(minutes(soak))}; looked for a step or a "
+        f"neither the median nor P99 rose for good over {_over(soak)}{_ends(minutes(soak))}; looked for a step or a "
         f"drift of {100 * MEDIAN.smallest:g} % of the median and {100 * P99.smallest:g} % of P99"
     )
     return _answer(moves(soak), looked)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from harness.report.layout import Row, Table
+from harness.report.scenario_notes import scenario_notes
 from harness.report.values import MISSING, badness, case_name, counted, titled, verdicts_of, with_unit
 from harness.session import Session
 from harness.verdict import Verdict
@@ -28,7 +29,8 @@ def _limits(session: Session, title: str, *, gate: bool) -> Table:
     metrics = dict.fromkeys(one.metric for one in asked)
     members = [[one for one in asked if one.metric == metric] for metric in metrics]
     rows = tuple(_row(some) for some in sorted(members, key=lambda some: min(map(badness, some))))
-    return Table(title=titled(session, title), columns=COLUMNS, groups=(("", rows),), left=2, notes=(NOTE,))
+    notes = (NOTE, *scenario_notes(session, asked))
+    return Table(title=titled(session, title), columns=COLUMNS, groups=(("", rows),), left=2, notes=notes)
 
 
 def _row(verdicts: list[Verdict]) -> Row:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -50,22 +50,6 @@ def minutes(soak: Soak) -> tuple[Minute, ...]:
     if len(edges) > 2 and edges[-1] - edges[-2] < SHORTEST_MINUTE * MINUTE_NS:
         edges = edges[:-1]
     return tuple(_minute(soak, index + 1, start, end) for index, (start, end) in enumerate(pairwise(edges)))
-
-
-def lines(rows: Sequence[Minute]) -> list[str]:
-    """The minutes as text, a line for each; "-" where nobody told. Of the clocks the slowest is shown."""
-    head = f"{'min':>4}{'fps':>7}{'p50 ms':>9}{'p99 ms':>9}{'max ms':>9}{'drops':>7}{'C':>7}{'MHz':>7}{'W':>7}"
-    return [head, *(_line(one) for one in rows)] if rows else []
-
-
-def _line(row: Minute) -> str:
-    clock = min(row.clocks_mhz.values(), default=None)
-    cells = (
-        (row.fps, 7, 2), (row.p50_ms, 9, 2), (row.p99_ms, 9, 2), (row.max_ms, 9, 1), (row.dropped, 7, 0),
-        (row.temperature_c, 7, 1), (clock, 7, 0), (row.power_w, 7, 2),
-    )  # fmt: skip
-    told = ("-".rjust(width) if value is None else f"{value:{width}.{digits}f}" for value, width, digits in cells)
-    return f"{row.number:4d}" + "".join(told)
 
 
 def _minute(soak: Soak, number: int, start_ns: float, end_ns: float) -> Minute:

@@ -95,10 +95,19 @@ def _moved(soak: Soak, drift: Drift) -> Said:
         said = f"{drift.quantile} fell from {before_after}: the soak began before the device was steady"
         return (Note(sentence=said),)
     if drift.kind == "drift":
-        bounds = f"99.9 % interval {100 * (drift.low or 0):+.1f} to {100 * (drift.high or 0):+.1f} %"
-        sentence = f"{drift.quantile} drifts from {before_after} over {soak.seconds / 60:.0f} min, {bounds}"
-        return (Finding(kind="drift", sentence=sentence, evidence=asdict(drift)),)
+        return (_drifting(soak, drift, before_after),)
     return (_stepped(drift, before_after, evidence(soak, drift.at_s or 0.0)),)
+
+
+def _drifting(soak: Soak, drift: Drift, before_after: str) -> Finding:
+    """A throttle that comes by and by is one too: the halves of the soak tell."""
+    bounds = f"99.9 % interval {100 * (drift.low or 0):+.1f} to {100 * (drift.high or 0):+.1f} %"
+    sentence = f"{drift.quantile} drifts from {before_after} over {soak.seconds / 60:.0f} min, {bounds}"
+    told = evidence(soak, soak.seconds / 2)
+    if not (told.clock_fell or told.throttled):
+        return Finding(kind="drift", sentence=sentence, evidence=asdict(drift))
+    sentence = f"throttle by and by: {sentence}; of its halves: {told.sentence}"
+    return Finding(kind="throttle", sentence=sentence, evidence={**asdict(drift), **asdict(told)})
 
 
 def _stepped(drift: Drift, before_after: str, told: Evidence) -> Finding | Note:

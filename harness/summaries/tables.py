@@ -36,7 +36,7 @@ SECONDS_NOTE = (
 )
 MINUTES_NOTE = (
     "of the frames due in that minute, by response time where a camera sent them; C: the hottest place; MHz: the "
-    "slowest clock; throttled: share of the samples; MB: memory of the worker process"
+    "slowest clock; throttled: share of the samples; MB: memory of the worker and its engine's processes"
 )
 RANKS_NOTE = "by the median of the minute; a pair has turned round where the intervals (99 %) of both minutes prove it"
 NOT_TURNED = "no pair of cases is proven to have turned round"

@@ -12,6 +12,7 @@ import subprocess
 import symtable
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,13 +22,13 @@ from harness.board.linking import link
 from harness.board.slimming import slim, without_methods
 from harness.board.travel import LARGEST_BYTES, STREAM, Archive, code_archive, modules_in
 from harness.boardworker import salvage
-from harness.case import Run
+from harness.case import Arrivals, Run
 from harness.journal import read_lines
 from harness.probes import PROBES
 from harness.profile import read_profile
 from harness.runtimes import RUNTIMES
 from harness.tasks import TASKS
-from tests.simulated import CHECKOUT
+from tests.simulated import CHECKOUT, QUICK
 
 DEVICES = sorted(path.stem for path in (CHECKOUT / "devices").glob("*.toml") if "." not in path.stem)
 EVERY = list(zip(RUNTIMES, [*TASKS, *TASKS]))
@@ -155,7 +156,8 @@ def test_every_module_of_every_engine_is_imported_with_numpy_alone(board, tmp_pa
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_job_runs_from_the_unpacked_archive_as_it_runs_here(board, tmp_path, make_job, measured):
+@pytest.mark.parametrize("arrivals", [None, Arrivals(60.0, "queue")], ids=["back to back", "at pace"])
+def test_a_job_runs_from_the_unpacked_archive_as_it_runs_here(board, tmp_path, make_job, measured, arrivals):
     code, folder = tmp_path / "code" / "abc", tmp_path / "run"
     archive = code_archive("simulated", ["simulated"], "classification")
     (tmp_path / "code").mkdir()
@@ -172,7 +174,7 @@ def test_a_job_runs_from_the_unpacked_archive_as_it_runs_here(board, tmp_path, m
         "lost_s": 60,
     }
     (folder / "session.json").write_text(json.dumps(session))
-    job = make_job({"infer_ms": 8})
+    job = make_job({"infer_ms": 8}, plan=replace(QUICK, arrivals=arrivals))
     (folder / "job.json").write_text(job.to_json())
     done = board(code, "-m", "harness.boardworker", str(folder))
     assert (done.returncode, done.stderr) == (0, "")
@@ -182,6 +184,10 @@ def test_a_job_runs_from_the_unpacked_archive_as_it_runs_here(board, tmp_path, m
     assert set(there.facts) == set(here.facts)
     records = read_lines((folder / "journal").read_bytes()).records
     assert salvage(records)["frame"].tolist() == here.frame_ns.tolist()
+    assert bool(there.camera) == (arrivals is not None)
+    assert {name: one.tolist() for name, one in there.camera.items()} == {
+        name: one.tolist() for name, one in here.camera.items()
+    }
     assert list((code / "harness").rglob("*.pyc"))
 
 

@@ -17,11 +17,13 @@ from harness.camera.pacing import pace, waiting_of
 from harness.cascade import CascadeJob, Execution, Stage
 from harness.cascade.crew import loaded
 from harness.cascade.measure import camera_frames, measure_cascade, run_frames
+from harness.cascade.recording import record_cascade
 from harness.cascade.records import HELD, RAN, CascadeRun, first_difference
 from harness.cascade.serial import CascadePipeline
 from harness.errors import ConfigError, DatasetError, EngineError
 from harness.following import follow
 from harness.frames import Frame, write_pack
+from harness.measure import ignore_records
 from harness.tasks import Geometry
 from tests.cascade.conftest import quiet
 
@@ -181,6 +183,32 @@ def test_a_run_without_predictions_comes_back_too(simulated_cascade, run, tmp_pa
     found = run(replace(simulated_cascade(CHAIN), keep_predictions=False))
     found.save(tmp_path)
     assert CascadeRun.load(tmp_path).predictions == found.predictions == {}
+
+
+def test_a_frame_that_overtook_another_is_out_after_it_since_answers_come_in_order():
+    stamps = np.array([[[0, 0, 0, 90, 90, 100]], [[10, 10, 10, 50, 50, 60]], [[110, 110, 110, 120, 120, 130]]])
+    found = CascadeRun({"only": ()}, stamps, np.full((3, 1), RAN), np.array([0, 10, 110]), {}, {})
+    assert found.finished_ns.tolist() == [100, 100, 130]
+    assert found.end_to_end_ns.tolist() == [100, 90, 20]
+
+
+@pytest.mark.parametrize("mode", ["serial", "stages"])
+def test_frames_beyond_the_planned_ones_are_progress_too(simulated_cascade, mode):
+    said = []
+    job = simulated_cascade(CHAIN, mode, frames=1, minimum_s=1.2)
+    measure_cascade(job, lambda *words: said.append(words))
+    first, last = [one for one in said if one[0] == "measuring"]
+    assert first == ("measuring", 1, 1)
+    assert last[1] == last[2] > 1
+
+
+def test_frames_of_an_overlapped_run_beyond_the_planned_ones_are_progress_too(simulated_cascade):
+    said = []
+    job = simulated_cascade(CHAIN, "stages", frames=1, minimum_s=1.2, warmup_window=3, warmup_cap_frames=6)
+    record_cascade(job, lambda *words: said.append(words), lambda *both: None, ignore_records)
+    first, last = [one for one in said if one[0] == "measuring"]
+    assert first == ("measuring", 1, 1)
+    assert last[1] == last[2] > 1
 
 
 def test_other_answers_are_named_by_frame_and_stage(simulated_cascade, run):

@@ -130,6 +130,18 @@ def test_at_the_cameras_pace_a_slow_stage_drops_frames_and_the_detail_lies_besid
     assert (cascade.end_to_end_ns <= run.frame_ns).all()
 
 
+def test_nobody_asks_how_busy_overlapped_stages_keep_the_machine(tmp_path, make_pipeline):
+    card = make_pipeline(FRAMES + '[execution]\nmode = "stages"\n' + STAGES)
+    session = over(tmp_path, card, plan=CAMERA)
+    metrics = {one.metric for one in session.budgets(next(iter(session.cases)))}
+    assert "response_p99_ms" in metrics
+    assert "camera_utilisation_percent" not in metrics
+
+
+def test_a_pipeline_has_no_labels_even_where_its_data_set_has_a_truth(tmp_path, make_pipeline):
+    assert not make_pipeline(FRAMES + 'truth = "eye_state"\n' + STAGES).labelled
+
+
 def test_other_stages_are_another_case_to_compare_with(tmp_path, make_pipeline):
     def identity(text):
         return over(tmp_path, make_pipeline(text)).identity(PAIR)

@@ -16,11 +16,12 @@ from harness.errors import ConfigError
 from harness.events import CLOSED, OFF_ROAD, PHONE
 from harness.events.filtering import Filtering, filtering_of, filtering_of_cascade
 from harness.events.filters import StateFilter
-from harness.events.scenarios import NO_RATING, SCENARIOS
+from harness.events.scenarios import FRAME_BUDGET_WORDING, NOT_A_RATING, SCENARIOS
 from harness.measurement import Measurement
 from harness.model import read_card
 from harness.questions import QUESTIONS
 from harness.questions.scenarios import scenario_margins
+from harness.report.budget_tables import advice_table, gate_table
 from harness.rules import decide
 from harness.verdict import Verdict
 from tests.simulated import CHECKOUT, QUICK, copied_model, session_over
@@ -69,7 +70,7 @@ def test_a_steady_camera_keeps_the_time_of_a_microsleep_and_says_how_sure_that_t
     assert found.value == pytest.approx(11 / 30 + 0.3 + 0.0052, abs=1e-6)
     assert (found.limit, found.unit, found.outcome, found.gate) == (1.0, "s", "PASS", False)
     assert found.margin_percent == pytest.approx(100 * (1 - found.value))
-    for said in ("not verified", "70 % of 0.5 s", "defaults of this project", NO_RATING, "0.33 s are left"):
+    for said in ("not verified, no rating", "0.37 s filter", "0.33 s are left", "1 s more if 2 s apply"):
         assert said in found.sentence
 
 
@@ -79,6 +80,14 @@ def test_a_stall_of_a_second_takes_the_microsleep_and_leaves_the_sleep() -> None
     assert "too late" in found["microsleep"].sentence
     assert not found["microsleep"].red
     assert decide(found["sleep"].rule, found["sleep"].inputs).outcome is found["sleep"].outcome
+
+
+def test_a_time_that_other_load_may_have_spoilt_says_that_and_nothing_else() -> None:
+    run = replace(paced_run(100), marks={"background_ns": 3e9, "capacity_ns": 10e9})
+    found = named(scenario_margins(measured(run)))
+    assert (found["microsleep"].outcome, found["sleep"].outcome) == ("INVALID", "PASS")
+    assert found["microsleep"].sentence.startswith("other load took 30 % of the cores meanwhile")
+    assert "own delay" not in found["microsleep"].sentence
 
 
 def test_a_card_can_make_the_times_a_gate() -> None:
@@ -100,7 +109,9 @@ def test_a_filter_that_never_decides_never_warns() -> None:
         whole, camera={name: one[kept] for name, one in whole.camera.items()}, frame_ns=whole.frame_ns[kept],
         start_ns=whole.start_ns[kept], stages={name: one[kept] for name, one in whole.stages.items()},
     )  # fmt: skip
-    for one in scenario_margins(measured(lossy)):
+    found = scenario_margins(measured(lossy))
+    assert len(found) == 3
+    for one in found:
         assert (one.outcome, one.value) == ("FAIL", None)
         assert "the filter never decides" in one.sentence
 
@@ -117,9 +128,12 @@ def test_a_filter_that_never_decides_never_warns() -> None:
     ],
 )  # fmt: skip
 def test_runs_that_tell_nothing_are_never_green(run: Run, plan: Plan, outcome: str, sentence: str) -> None:
-    for one in scenario_margins(measured(run, plan=plan)):
+    found = scenario_margins(measured(run, plan=plan))
+    assert len(found) == 3
+    for one in found:
         assert one.outcome == outcome
         assert sentence in one.sentence
+        assert "no rating" not in one.sentence
 
 
 @pytest.mark.parametrize(
@@ -169,4 +183,10 @@ def test_a_simulated_case_at_the_cameras_pace_is_asked_by_its_session(tmp_path: 
     assert found[0].value is not None
     assert 1.2 < found[0].value < 1.3
     assert found[0].outcome == "FAIL"
-    assert "stated in eyes/model.toml" in found[0].sentence
+    # What holds for all of them stands once below the limits.
+    notes = advice_table(session).notes
+    (stated,) = (one for one in notes if "stated in eyes/model.toml" in one)
+    assert stated.startswith("eyes/fp32/simulated: filter: a state begins where 100 % of 1 s show it")
+    assert notes[-1] == f"{NOT_A_RATING}; {FRAME_BUDGET_WORDING}"
+    assert sum("not verified: the 1 to 2 s were not found" in one for one in notes) == 1
+    assert gate_table(session).notes[1:] == ()

@@ -83,6 +83,17 @@ def test_a_clip_without_length_is_refused(duration_s: float) -> None:
         Timeline(duration_s=duration_s)
 
 
+@pytest.mark.parametrize("duration_s", [0.0, -3.0, float("nan"), float("inf")])
+def test_nothing_is_drawn_for_a_clip_without_length_or_end(duration_s: float) -> None:
+    with pytest.raises(ConfigError, match="shows nothing"):
+        draw(1, duration_s)
+
+
+def test_a_seed_below_0_is_refused() -> None:
+    with pytest.raises(ConfigError, match="a seed of -1 cannot be drawn from"):
+        draw(-1, 30.0)
+
+
 @pytest.mark.parametrize("fps", [0.0, -30.0, float("nan"), float("inf")])
 def test_no_frame_rate_is_refused(fps: float) -> None:
     with pytest.raises(ConfigError, match="is no frame rate"):

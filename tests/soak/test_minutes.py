@@ -7,7 +7,7 @@ import pytest
 
 from harness.soak import Soak
 from harness.soak.cooldown import CoolDown, cool_down, cool_down_of
-from harness.soak.minutes import lines, minutes
+from harness.soak.minutes import minutes
 from harness.soak.ranking import Ranking, ranking
 from harness.soak.simulated import Planted, simulated_soak
 from harness.soak.verdict import judge
@@ -128,10 +128,3 @@ def test_what_the_thermometer_told_after_the_last_frame_is_the_cool_down():
     assert found.seconds == pytest.approx(60 * np.log(30), abs=1.5)
     assert judge(soak).notes[-1] == f"afterwards it {found.sentence}"
     assert cool_down_of(simulated_soak(1, Planted(sensors=False))) == "cool-down: nobody told a temperature"
-
-
-def test_the_minutes_as_text_have_a_dash_for_what_nobody_told():
-    head, row = lines(minutes(simulated_soak(1, Planted(sensors=False), minutes=1)))
-    assert head.split() == ["min", "fps", "p50", "ms", "p99", "ms", "max", "ms", "drops", "C", "MHz", "W"]
-    assert row.split()[-3:] == ["-", "-", "-"]
-    assert lines(()) == []

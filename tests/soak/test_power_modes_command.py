@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+from dataclasses import replace
 
 import pytest
 
 from harness.errors import ConfigError, HarnessError
 from harness.powermodes.choice import chosen, modes_of
 from harness.powermodes.clockcaps import ClockCaps
+from harness.powermodes.command import find_out
 from harness.powermodes.nvpmodel import nvpmodel
 from harness.profile import read_profile
-from tests.simulated import CHECKOUT
+from harness.signals import EndedError
+from tests.simulated import CHECKOUT, copied_model, session_over
 from tests.workspace import Workspace
 
 DEVICES = CHECKOUT / "devices"
@@ -124,6 +128,50 @@ def test_clocks_that_can_be_set_are_modes_too(cpufreq):
         slow.enter()
         assert caps(cpufreq) == ["800000", "800000"]
     assert caps(cpufreq) == ["2000000", "2000000"]
+
+
+def short_session(folder):
+    return session_over(folder, copied_model(folder / "models"))
+
+
+def test_no_mode_is_measured_under_the_clocks_of_the_one_before(cpufreq, tmp_path):
+    choice = modes_of(read_profile("host", DEVICES), DEVICES, cpufreq)
+    slow = next(one for one in choice.modes if one.name.endswith("-800MHz"))
+    seen = []
+    free = replace(choice.modes[0], enter=lambda: seen.extend(caps(cpufreq)))
+    find_out(choice, [(one, short_session(tmp_path / one.name)) for one in (slow, free)], seen.append)
+    assert seen == [f"mode {slow.name}", f"mode {free.name}", "2000000", "2000000"]
+
+
+def test_the_clocks_come_back_where_somebody_ends_the_command(cpufreq, tmp_path):
+    choice = modes_of(read_profile("host", DEVICES), DEVICES, cpufreq)
+    slow = next(one for one in choice.modes if one.name.endswith("-800MHz"))
+
+    def ended():
+        slow.enter()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(EndedError, match="SIGTERM"):
+        find_out(choice, [(replace(slow, enter=ended), short_session(tmp_path))], lambda said: None)
+    assert caps(cpufreq) == ["2000000", "2000000"]
+
+
+def test_a_core_that_does_not_take_its_clock_back_hinders_no_other(cpufreq):
+    first, last = sorted(cpufreq.glob("sys/devices/system/cpu/cpu*/cpufreq/scaling_max_freq"))
+
+    def refused(path):
+        with ClockCaps(root=cpufreq).kept():
+            first.write_text("800000")
+            last.write_text("800000")
+            path.unlink()
+            path.symlink_to("/dev/full")
+
+    for path, other in ((first, last), (last, first)):
+        with pytest.raises(HarnessError, match="cannot be set"):
+            refused(path)
+        assert other.read_text() == "2000000"
+        path.unlink()
+        path.write_text("2000000")
 
 
 def test_a_clock_that_cannot_be_set_says_so(cpufreq):

@@ -97,6 +97,24 @@ def test_a_throttle_without_a_step_of_latency_is_a_throttle(asked):
     assert "throttle/thermal at work in 100 % of its samples, first in minute 1" in found.sentence
 
 
+def test_a_drift_while_the_clocks_fall_is_a_throttle(asked):
+    def falling(told):
+        slower = np.linspace(1, 1 / 1.3, 1200)[:, None]
+        return tuple(replace(one, values=one.values * slower) if one.probe == "clocks" else one for one in told)
+
+    found = asked(Planted(drift=0.3), traces=falling)
+    assert {name for name, one in found.items() if one.outcome is FAIL} == {"latency_drift", "throttling"}
+    assert "throttle by and by: median drifts from" in found["throttling"].sentence
+    assert asked(Planted(drift=0.3))["throttling"].outcome is PASS
+
+
+def test_what_becomes_quicker_is_told_and_passes(asked):
+    found = asked(Planted(slower=-0.2))["latency_drift"]
+    assert found.outcome is PASS
+    assert found.sentence.startswith("neither the median nor P99 rose for good")
+    assert "median fell from" in found.sentence
+
+
 @pytest.mark.parametrize(("planted", "question"), [(Planted(drift=0.3), "latency_drift"),
                                                    (Planted(stall_ms=1000), "stalls")])  # fmt: skip
 def test_what_other_load_may_have_done_is_no_failure_and_still_told(asked, planted, question):

@@ -12,6 +12,7 @@ from harness.camera import Paced
 from harness.soak import Soak, soak_of, soak_of_paced
 from harness.soak.simulated import Planted, simulated_soak
 from harness.soak.verdict import judge
+from harness.telemetry import Channel
 
 NOTHING = Soak(due_ns=np.zeros(0, np.int64), latency_ns=np.zeros(0, np.int64))
 
@@ -65,6 +66,17 @@ def test_a_step_while_clocks_stay_is_no_throttle():
     (found,) = judge(replace(slow, traces=cool.traces)).findings
     assert found.kind == "step"
     assert "no throttle by the sensors, so look for other load" in found.sentence
+
+
+def test_a_core_that_the_frames_have_left_is_no_throttle():
+    slow = simulated_soak(5, Planted(slower=0.3))
+    clocks = next(one for one in simulated_soak(5).traces if one.probe == "clocks")
+    left = np.where(np.arange(len(clocks.values)) < 600, 1.0, 0.5)[:, None]
+    both = np.concatenate([clocks.values * left, clocks.values * (1.5 - left)], axis=1)
+    moved = replace(clocks, channels=(Channel("cpu0.cur", "kHz"), Channel("cpu1.cur", "kHz")), values=both)
+    (found,) = judge(replace(slow, traces=(moved,))).findings
+    assert found.kind == "step"
+    assert "clocks/cpu0.cur 1199 MHz before and 1199 MHz after" in found.sentence
 
 
 def test_a_run_that_becomes_quicker_is_told_and_not_raised():

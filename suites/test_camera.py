@@ -5,7 +5,7 @@ import pytest
 pytestmark = pytest.mark.camera
 
 
-def test_response_p99_is_within_budget_where_a_dropped_frame_is_a_miss(check):
+def test_the_tail_of_responses_is_within_budget_where_a_dropped_frame_is_a_miss(check):
     check("response_p99_ms")
 
 

@@ -64,7 +64,7 @@ def test_every_test_carries_whose_fault_it_is(workspace):
     folder = workspace.add_simulated(infer_ms=70.0)
     (folder / "int8.sim").unlink()
     workspace.add_suite("test_own.py", "def test_broken(measurement):\n    raise KeyError('mine')\n")
-    done = workspace.pytest("--device=simulated", "--junitxml=own.xml", "-k", "frame_p99 or peak or broken")
+    done = workspace.pytest("--device=simulated", "--junitxml=own.xml", "-k", "p99 or peak or broken")
     said = {name: dict(own).get("dms_failure_class") for _, name, _, own in junit_cases(workspace.folder / "own.xml")}
     fp32 = "[simulated/eyes/fp32/simulated]"
     assert {name.removesuffix(fp32): said[name] for name in said if name.endswith(fp32)} == {

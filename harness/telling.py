@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Callable, Iterator, List
 
@@ -16,7 +16,7 @@ def told_meanwhile() -> Iterator[Tell]:
     After a call that raised nothing more is called, since what came later would hide a gap; its error is raised by a
     later `tell`, or at the end.
     """
-    waiting: List[Future[Any]] = []
+    waiting: List[Any] = []
     failed: List[BaseException] = []
 
     def call(function: Callable[..., None], *arguments: Any) -> None:

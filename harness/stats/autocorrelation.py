@@ -16,15 +16,16 @@ def independent_samples(values: npt.NDArray[np.float64]) -> float:
     variance = float(deviations @ deviations)
     if variance == 0:
         return float(count)
-    integrated = -1.0
-    for lag in range(0, count - 1, 2):
-        pair = _correlation(deviations, lag) + _correlation(deviations, lag + 1)
-        if pair <= 0:
-            break
-        integrated += 2 * pair
+    correlations = _correlations(deviations) / variance
+    pairs = correlations[: count // 2 * 2].reshape(-1, 2).sum(axis=1)
+    ends = np.flatnonzero(pairs <= 0)
+    integrated = 2 * float(pairs[: ends[0] if len(ends) else len(pairs)].sum()) - 1
     return float(min(max(count / max(integrated, 1.0), 1.0), count))
 
 
-def _correlation(deviations: npt.NDArray[np.float64], lag: int) -> float:
-    """The autocorrelation at a lag, with the divisor of lag 0."""
-    return float(deviations[lag:] @ deviations[: len(deviations) - lag] / (deviations @ deviations))
+def _correlations(deviations: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Sums of products at every lag, by the theorem of Wiener and Khinchin."""
+    size = 2 ** int(np.ceil(np.log2(2 * len(deviations))))
+    spectrum = np.fft.rfft(deviations, size)
+    found: npt.NDArray[np.float64] = np.fft.irfft(spectrum * np.conj(spectrum), size)[: len(deviations)]
+    return found

@@ -20,7 +20,7 @@ WITHOUT_FILES = {"jtop", "meter", "nvml", "simulated", "tegrastats"}
 # The list of processes comes from psutil, which reads the real /proc whatever the root is.
 NOT_ONLY_FILES = {"processes"}
 UNITS = {"mW", "mJ", "C", "kHz", "events", "%", "bytes", "state", "processes"}
-WRONG = {"str": 1, "int": 1.5, "float": "1", "bool": 1, "Tuple[str, ...]": ("x", 1)}
+WRONG = {"str": 1, "int": 1.5, "float": "1", "bool": 1, "Tuple[str, ...]": ("x", 1), "Tuple[int, ...]": (1, "x")}
 PROFILE = '[runtimes.simulated]\n\n[probes.entry]\nkind = "{kind}"\n{options}\n'
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -34,13 +35,16 @@ def test_own_work_is_not_background():
     assert 0 <= foreign_ns <= capacity_ns
 
 
+TICKS_NS = 2 * 10_000_000 * (os.cpu_count() or 1)
+
+
 def test_another_process_is_background():
     before = load.read()
     work = "import time; t = time.process_time()\nwhile time.process_time() - t < .4: 0"
     subprocess.run([sys.executable, "-c", work], check=True)
     foreign_ns, capacity_ns = load.since(before)
     assert foreign_ns > 0.28e9
-    assert capacity_ns >= foreign_ns
+    assert foreign_ns <= capacity_ns + TICKS_NS  # the kernel counts in ticks
 
 
 def test_busy_ticks_are_those_of_the_allowed_cores_without_idle_and_guest_time(monkeypatch, tmp_path):
